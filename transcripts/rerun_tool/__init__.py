@@ -1,0 +1,1 @@
+"""The parts of `transcripts/rerun.py`: reading, extracting, generating and scoring transcripts."""
