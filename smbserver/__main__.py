@@ -1,0 +1,7 @@
+"""`python -m smbserver`."""
+
+import sys
+
+from smbserver.cli.serve import main
+
+sys.exit(main())

@@ -1,0 +1,1 @@
+"""Who is it: SPNEGO, NTLM, accounts, identities."""

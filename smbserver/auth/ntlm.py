@@ -1,0 +1,187 @@
+"""The server's side of an NTLMv2 login ([MS-NLMP] 3.2.5, 3.3.2). LM and NTLMv1 are refused."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from smbserver.auth import ntlm_messages as m
+from smbserver.auth.accounts import Accounts
+from smbserver.auth.identity import ANONYMOUS, Identity
+from smbserver.crypto.rc4 import RC4
+from smbserver.errors import StatusError, WireError
+from smbserver.nt import status
+
+_OFFERED: Final = (
+    m.UNICODE
+    | m.REQUEST_TARGET
+    | m.SIGN
+    | m.SEAL
+    | m.NTLM
+    | m.ALWAYS_SIGN
+    | m.EXTENDED_SESSIONSECURITY
+    | m.TARGET_INFO
+    | m.VERSION
+    | m.KEY_128
+    | m.KEY_EXCH
+    | m.KEY_56
+)
+_ALWAYS: Final = (
+    m.UNICODE | m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
+)
+_NT_RESPONSE_MIN: Final = 16 + 28  # the proof and the fixed part of NTLMv2_CLIENT_CHALLENGE (2.2.2.7)
+
+
+class Names(NamedTuple):
+    """What the server calls itself in a challenge."""
+
+    computer: str
+    domain: str
+
+
+class LoggedOn(NamedTuple):
+    """A finished login: who it is, and the key both sides now have (ExportedSessionKey, 16 bytes)."""
+
+    identity: Identity
+    session_key: bytes
+
+
+class Acceptor:
+    """One login attempt. `step` is fed the client's messages; its only success is the last line of `_authenticate`."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        names: Names,
+        random: Callable[[int], bytes],
+        now: int,
+        anonymous_allowed: bool = False,
+    ) -> None:
+        self._accounts = accounts
+        self._names = names
+        self._challenge = random(8)
+        self._random = random
+        self._now = now
+        self._anonymous_allowed = anonymous_allowed
+        self._messages: list[bytes] = []
+        self.result: LoggedOn | None = None
+        self._flags = 0
+
+    def step(self, message: bytes) -> bytes:
+        """The answer to a message; afterwards `result` tells whether the login is finished.
+
+        Raises StatusError LOGON_FAILURE for everything that is wrong with who it is, WireError for malformed bytes.
+        """
+        if not self._messages:
+            return self._challenge_for(message)
+        if self.result is not None or len(self._messages) != 2:
+            raise StatusError(status.INVALID_PARAMETER)
+        self.result = self._authenticate(message)
+        return b""
+
+    def _challenge_for(self, message: bytes) -> bytes:
+        asked = m.decode_negotiate(message)
+        if not asked & m.UNICODE:
+            raise WireError("NTLM without Unicode")
+        self._flags = asked & _OFFERED | _ALWAYS
+        names = self._names
+        info = m.encode_av_pairs(
+            [
+                (m.AV_NB_DOMAIN, names.domain.encode("utf-16-le")),
+                (m.AV_NB_COMPUTER, names.computer.encode("utf-16-le")),
+                (m.AV_DNS_DOMAIN, names.domain.lower().encode("utf-16-le")),
+                (m.AV_DNS_COMPUTER, names.computer.lower().encode("utf-16-le")),
+                (m.AV_TIMESTAMP, self._now.to_bytes(8, "little")),
+            ]
+        )
+        challenge = m.encode_challenge(self._flags, self._challenge, names.computer, info)
+        self._messages = [message, challenge]
+        return challenge
+
+    def _authenticate(self, message: bytes) -> LoggedOn:
+        auth = m.decode_authenticate(message)
+        self._messages.append(message)
+        if not auth.user and not auth.nt_response:
+            return self._anonymous()
+        account = self._accounts.find(auth.user)
+        if account is None:
+            return self._guest(auth)
+        response = auth.nt_response
+        if len(response) < _NT_RESPONSE_MIN:  # 24 bytes: NTLMv1
+            raise StatusError(status.LOGON_FAILURE)
+        proof, temp = response[:16], response[16:]
+        who = (auth.user.upper() + auth.domain).encode("utf-16-le", "surrogatepass")
+        key = hmac.digest(account.hash.reveal(), who, "md5")  # NTOWFv2
+        expected = hmac.digest(key, self._challenge + temp, "md5")
+        if not hmac.compare_digest(proof, expected):
+            raise StatusError(status.LOGON_FAILURE)
+        session_key = self._exported_key(auth, hmac.digest(key, proof, "md5"))
+        self._check_mic(auth, temp, session_key)
+        return LoggedOn(Identity(account.name, self._names.computer), session_key)
+
+    def _anonymous(self) -> LoggedOn:
+        if not self._anonymous_allowed:
+            raise StatusError(status.LOGON_FAILURE)
+        return LoggedOn(ANONYMOUS, bytes(16))
+
+    def _guest(self, auth: m.AuthenticateMessage) -> LoggedOn:
+        """An unknown user is a guest where guests are allowed. A known user with a wrong password never is."""
+        if not self._accounts.guest_allowed:
+            raise StatusError(status.LOGON_FAILURE)
+        return LoggedOn(Identity("guest", self._names.computer, is_guest=True), bytes(16))
+
+    def _exported_key(self, auth: m.AuthenticateMessage, base_key: bytes) -> bytes:
+        """[MS-NLMP] 3.1.5.1.2, 3.4.5: KXKEY is the base key with NTLMv2; with KEY_EXCH the client chose the real one."""
+        if auth.flags & self._flags & m.KEY_EXCH:
+            if len(auth.encrypted_session_key) != 16:
+                raise StatusError(status.LOGON_FAILURE)
+            return RC4(base_key).update(auth.encrypted_session_key)
+        return base_key
+
+    def _check_mic(self, auth: m.AuthenticateMessage, temp: bytes, session_key: bytes) -> None:
+        """When the client says it has sent a MIC it must be right: nobody changed the three messages on the way."""
+        pairs = m.decode_av_pairs(temp[28:])
+        flags = int.from_bytes(pairs.get(m.AV_FLAGS, b"\0\0\0\0")[:4], "little")
+        if not flags & m.AV_FLAG_MIC:
+            return
+        blank = self._messages[2][: m.MIC_OFFSET] + bytes(16) + self._messages[2][m.MIC_OFFSET + 16 :]
+        expected = hmac.digest(session_key, self._messages[0] + self._messages[1] + blank, "md5")
+        if not hmac.compare_digest(expected, auth.mic):
+            raise StatusError(status.LOGON_FAILURE)
+
+    def spnego_mic(self, mech_types: bytes, session_key: bytes) -> "MechListMic":
+        """What checks and makes the mechListMIC of this login."""
+        return MechListMic(mech_types, session_key, self._flags & m.KEY_128 != 0, self._flags & m.KEY_EXCH != 0)
+
+
+_CLIENT_SIGNING: Final = b"session key to client-to-server signing key magic constant\0"
+_SERVER_SIGNING: Final = b"session key to server-to-client signing key magic constant\0"
+_CLIENT_SEALING: Final = b"session key to client-to-server sealing key magic constant\0"
+_SERVER_SEALING: Final = b"session key to server-to-client sealing key magic constant\0"
+
+
+class MechListMic:
+    """GSS_GetMIC of NTLM over the SPNEGO mechanism list, first message in each direction ([MS-NLMP] 3.4.4.2)."""
+
+    def __init__(self, mech_types: bytes, session_key: bytes, strong: bool, key_exchange: bool) -> None:
+        self._mech_types = mech_types
+        self._key = session_key
+        self._strong = strong
+        self._key_exchange = key_exchange
+
+    def client_is(self, mic: bytes) -> bool:
+        """Whether the client's MIC is the right one."""
+        return hmac.compare_digest(mic, self._make(_CLIENT_SIGNING, _CLIENT_SEALING))
+
+    def server(self) -> bytes:
+        """Our own MIC."""
+        return self._make(_SERVER_SIGNING, _SERVER_SEALING)
+
+    def _make(self, signing: bytes, sealing: bytes) -> bytes:
+        sign_key = hashlib.md5(self._key + signing, usedforsecurity=False).digest()
+        checksum = hmac.digest(sign_key, bytes(4) + self._mech_types, "md5")[:8]
+        if self._key_exchange:
+            weak = self._key if self._strong else self._key[:7]
+            seal_key = hashlib.md5(weak + sealing, usedforsecurity=False).digest()
+            checksum = RC4(seal_key).update(checksum)
+        return b"\x01\0\0\0" + checksum + bytes(4)

@@ -1,0 +1,110 @@
+"""The contract between the server and a store. Everything here may raise OSError; its errno becomes the client's status."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.names import Path
+
+Identity = tuple[int, int]
+
+
+class Located(Protocol):
+    """The answer to "what is at this path": a place in an existing directory, with or without a file.
+
+    Holds resources until `close`. `path` has the names as they are stored.
+    """
+
+    path: Path
+    identity: Identity | None
+    metadata: Metadata | None
+
+    def close(self) -> None:
+        """Give back what the lookup holds."""
+
+
+class Handle(Protocol):
+    """An open file or directory. Positions are arguments; there is no cursor. Thread-safe for read, write and sync."""
+
+    identity: Identity
+    is_directory: bool
+
+    def read(self, length: int, offset: int) -> bytes | bytearray | None:
+        """Up to `length` bytes, fewer at the end of the file; None when it would wait for a disk."""
+
+    def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
+        """As `read`, waiting as long as it takes. For threads."""
+
+    def write(self, data: memoryview | bytes, offset: int) -> None:
+        """All of `data` at `offset`, or an OSError."""
+
+    def truncate(self, size: int) -> None:
+        """Cut or extend with zeros to `size` bytes."""
+
+    def allocate(self, size: int) -> None:
+        """Reserve room for `size` bytes without changing the end of the file."""
+
+    def sync(self) -> None:
+        """Return when data and metadata are on stable storage. Blocks: for threads."""
+
+    def metadata(self) -> Metadata:
+        """What the store says of the file now."""
+
+    def set_times(
+        self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
+    ) -> None:
+        """Set FILETIMEs; None leaves one as it is."""
+
+    def set_attributes(self, attributes: int) -> None:
+        """Set the attributes a client may choose."""
+
+    def security_descriptor(self, parts: int) -> bytes:
+        """A self-relative security descriptor with the asked-for parts."""
+
+    def scan(self) -> Iterator[tuple[str, Metadata]]:
+        """The entries of a directory, "." and ".." first, as a stream that survives changes below it."""
+
+    def is_empty(self) -> bool:
+        """Whether a directory has no entries."""
+
+    def close(self) -> None:
+        """Give back the handle."""
+
+
+class Backend(Protocol):
+    """A tree of files below one root."""
+
+    @property
+    def serial_number(self) -> int:
+        """32 bits that identify the volume."""
+
+    @property
+    def creation_time(self) -> int:
+        """FILETIME of the volume's root."""
+
+    def locate(self, path: Path) -> Located:
+        """Look a path up without regard to case. Raises StatusError OBJECT_PATH_NOT_FOUND when a directory is missing."""
+
+    def open(self, located: Located, read: bool, write: bool) -> Handle:
+        """Open what was located for reading, writing, both, or (neither) to look at its attributes."""
+
+    def create_file(self, located: Located, attributes: int, creation_time: int) -> Handle:
+        """Make a file at a free place; OSError EEXIST when it is no longer free."""
+
+    def create_directory(self, located: Located, attributes: int, creation_time: int) -> Handle:
+        """Make a directory at a free place."""
+
+    def remove(self, path: Path, identity: Identity) -> None:
+        """Remove the name `path` if it still means the file `identity`; OSError ESTALE when it does not."""
+
+    def rename(self, path: Path, identity: Identity, target: Located, replace: bool) -> Path:
+        """Give the file another name; returns the new path. OSError EEXIST when it is taken and not to be replaced."""
+
+    def link(self, path: Path, identity: Identity, target: Located, replace: bool) -> None:
+        """Give the file a further name."""
+
+    def space(self) -> VolumeSpace:
+        """Room on the volume."""
+
+    def close(self) -> None:
+        """Give back the root."""

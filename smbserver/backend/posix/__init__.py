@@ -1,0 +1,5 @@
+"""A directory of this machine as a share, confined below its root by descriptors."""
+
+from smbserver.backend.posix.volume import PosixBackend
+
+__all__ = ["PosixBackend"]

@@ -1,0 +1,66 @@
+"""Names on the wire and names on the disk: Unicode, undecodable bytes, and the characters macOS sends in disguise."""
+
+from typing import Final
+
+from smbserver.errors import StatusError
+from smbserver.nt import status
+
+MAX_NAME_BYTES: Final = 255  # NAME_MAX of the file systems in use
+
+# macOS and Linux (mapposix) send characters that Windows forbids in a private range ("Services for Macintosh").
+_SPECIAL: Final = '"*:<>?\\|'
+_TO_DISK: Final = {0xF000 + code: chr(code) for code in range(1, 32)} | {
+    0xF020 + index: char for index, char in enumerate(_SPECIAL)
+}
+_TO_WIRE: Final = {ord(char): chr(code) for code, char in _TO_DISK.items()}
+_LAST_TO_DISK: Final = {"\uf028": " ", "\uf029": "."}
+_LAST_TO_WIRE: Final = {" ": "\uf028", ".": "\uf029"}
+
+
+def to_disk(name: str) -> str:
+    """A wire component as the `os` module wants it. Raises StatusError OBJECT_NAME_INVALID when it cannot be stored."""
+    if not name.isascii():
+        name = name.translate(_TO_DISK)
+        name = name[:-1] + _LAST_TO_DISK.get(name[-1], name[-1])
+        raw = _encode(name)
+        if raw is None or len(raw) > MAX_NAME_BYTES or b"/" in raw or b"\0" in raw or raw in (b".", b".."):
+            raise StatusError(status.OBJECT_NAME_INVALID)
+        return raw.decode("utf-8", "surrogateescape")
+    if len(name) > MAX_NAME_BYTES:
+        raise StatusError(status.OBJECT_NAME_INVALID)
+    return name
+
+
+def to_wire(name: str) -> str | None:
+    """A name from the disk as a client may see it; None when it has no form that leads back to it."""
+    if name.isascii():
+        if name.isprintable() and name[-1] not in _LAST_TO_WIRE and not any(char in name for char in _SPECIAL):
+            return name
+    else:
+        raw = name.encode("utf-8", "surrogateescape")
+        decoded = _decode(raw)
+        if decoded is None:
+            return None
+        name = decoded
+    mapped = name.translate(_TO_WIRE)
+    return mapped[:-1] + _LAST_TO_WIRE.get(mapped[-1], mapped[-1])
+
+
+def _encode(name: str) -> bytes | None:
+    """UTF-8; lone surrogates U+DC80..DCFF are the raw bytes they stand for, other lone ones three bytes each."""
+    for errors in ("strict", "surrogateescape", "surrogatepass"):
+        try:
+            raw = name.encode("utf-8", errors)
+        except UnicodeEncodeError:
+            continue
+        return raw if _decode(raw) == name else None
+    return None
+
+
+def _decode(raw: bytes) -> str | None:
+    for errors in ("strict", "surrogatepass", "surrogateescape"):
+        try:
+            return raw.decode("utf-8", errors)
+        except UnicodeDecodeError:
+            continue
+    return None

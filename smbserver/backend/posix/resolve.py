@@ -1,0 +1,94 @@
+"""From a client's path to a directory descriptor below the share's root: the only way in.
+
+With openat2 the kernel itself keeps the walk beneath the root and follows symbolic links only where they stay inside.
+Without it every component is opened with O_NOFOLLOW and symbolic links lead nowhere. No path is ever joined to the
+text of the root, and what leads outside is answered like what is absent.
+"""
+
+import errno
+import os
+from typing import Final
+
+from smbserver.backend.posix.disk_names import to_disk, to_wire
+from smbserver.backend.posix.name_cache import NameCache
+from smbserver.backend.posix.syscalls import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
+from smbserver.errors import StatusError
+from smbserver.nt import status
+from smbserver.nt.names import Path
+
+_O_PATH: Final = getattr(os, "O_PATH", os.O_RDONLY)
+_DIRECTORY_FLAGS: Final = _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_BENEATH: Final = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
+NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV})
+
+
+class Resolver:
+    """Walks below one root descriptor."""
+
+    def __init__(self, root: int, cache: NameCache) -> None:
+        self.root = root
+        self._cache = cache
+        self._kernel_walk = self._probe()
+
+    def _probe(self) -> bool:
+        try:
+            os.close(openat2(self.root, b".", _DIRECTORY_FLAGS, _BENEATH))
+        except OSError:
+            return False
+        return True
+
+    def directory(self, path: Path) -> tuple[int, Path]:
+        """(a descriptor the caller closes, the path as stored). Raises StatusError OBJECT_PATH_NOT_FOUND."""
+        if not path:
+            return os.dup(self.root), path
+        disk = [to_disk(name) for name in path]
+        if self._kernel_walk:
+            try:
+                return openat2(self.root, os.fsencode("/".join(disk)), _DIRECTORY_FLAGS, _BENEATH), path
+            except OSError as error:
+                if error.errno not in NOT_THERE:
+                    raise
+        return self._walk(path, disk)
+
+    def _walk(self, path: Path, wanted: list[str]) -> tuple[int, Path]:
+        """Component by component, looking for another spelling where the wanted one is absent."""
+        current = os.dup(self.root)
+        disk: list[str] = []
+        try:
+            for wire, name in zip(path, wanted, strict=True):
+                following = self._enter(current, disk, name)
+                if following is None:
+                    spelled = self._cache.find(current, wire)
+                    following = None if spelled in (None, name) else self._enter(current, disk, spelled or "")
+                    if following is None:
+                        raise StatusError(status.OBJECT_PATH_NOT_FOUND)
+                    name = spelled or name
+                os.close(current)
+                current = following
+                disk.append(name)
+        except BaseException:
+            os.close(current)
+            raise
+        return current, tuple(to_wire(name) or name for name in disk)
+
+    def _enter(self, current: int, above: list[str], name: str) -> int | None:
+        """The directory `name` in `current` (which is `above` from the root), None when it is not one."""
+        try:
+            if self._kernel_walk:
+                return openat2(self.root, os.fsencode("/".join([*above, name])), _DIRECTORY_FLAGS, _BENEATH)
+            return os.open(name, _DIRECTORY_FLAGS | os.O_NOFOLLOW, dir_fd=current)
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                return None
+            raise
+
+    def follow(self, path: Path) -> int | None:
+        """An O_PATH descriptor of what a symbolic link at `path` (as stored) leads to inside the root, else None."""
+        if not self._kernel_walk:
+            return None
+        try:
+            return openat2(self.root, os.fsencode("/".join(map(to_disk, path))), _O_PATH | os.O_CLOEXEC, _BENEATH)
+        except OSError as error:
+            if error.errno in NOT_THERE:
+                return None
+            raise

@@ -1,0 +1,45 @@
+"""Two Linux calls that Python does not offer: openat2 and renameat2, with the error when a kernel lacks them."""
+
+import ctypes
+import errno
+import os
+import sys
+from typing import Final
+
+_SYS_OPENAT2: Final = 437  # the same number on every architecture: it is younger than the common table
+RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_BENEATH: Final = 0x08
+RENAME_NOREPLACE: Final = 0x1
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_is_linux = sys.platform.startswith("linux")
+_syscall = _libc.syscall if _is_linux else None
+_renameat2 = getattr(_libc, "renameat2", None)
+
+
+def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
+    """Open `path` below the descriptor `directory` under `resolve` rules. OSError ENOSYS where there is no such call."""
+    if _syscall is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
+    while True:
+        fd = _syscall(_SYS_OPENAT2, directory, ctypes.c_char_p(path), ctypes.byref(how), ctypes.sizeof(how))
+        if fd >= 0:
+            return int(fd)
+        code = ctypes.get_errno()
+        if code != errno.EAGAIN:  # EAGAIN: something was renamed while the kernel walked; it asks us to try again
+            raise OSError(code, os.strerror(code))
+
+
+def rename_no_replace(source_dir: int, source: bytes, target_dir: int, target: bytes) -> None:
+    """Rename unless the target exists (OSError EEXIST). OSError ENOSYS or EINVAL where it cannot be had atomically."""
+    if _renameat2 is None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+    if _renameat2(source_dir, source, target_dir, target, RENAME_NOREPLACE) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))

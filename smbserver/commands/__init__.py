@@ -1,0 +1,1 @@
+"""One file per SMB2 command: def <command>(request, work) -> Reply | Pending."""

@@ -1,0 +1,252 @@
+"""CREATE ([MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1): open or make a file or a directory.
+
+The order: arguments, name, what is there, access, share mode, then the deed. Between the look and the deed nothing else
+runs, except local programs; for those the backend compares identities and the open is tried again.
+"""
+
+import errno
+from struct import Struct
+from typing import Final
+
+from smbserver.backend.base import Backend, Handle, Located
+from smbserver.connection.work import Reply, Work
+from smbserver.errors import StatusError
+from smbserver.nt import access, attributes, names, status
+from smbserver.nt.metadata import Metadata
+from smbserver.objects.open import Open
+from smbserver.objects.tree import Tree
+from smbserver.sharing.file_state import FileState, Holder
+from smbserver.wire import create as wire
+
+MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
+_TRIES: Final = 3  # when a local program swaps the file between look and open
+_BAD_IMPERSONATION_LEVEL: Final = 0xC00000A5
+_OVERWRITES: Final = (attributes.FILE_SUPERSEDE, attributes.FILE_OVERWRITE, attributes.FILE_OVERWRITE_IF)
+_MAKES: Final = (
+    attributes.FILE_SUPERSEDE,
+    attributes.FILE_CREATE,
+    attributes.FILE_OPEN_IF,
+    attributes.FILE_OVERWRITE_IF,
+)
+_UNSUPPORTED_OPTIONS: Final = (
+    attributes.FILE_OPEN_BY_FILE_ID | attributes.FILE_RESERVE_OPFILTER | attributes.FILE_CREATE_TREE_CONNECTION
+)
+_ACTION_OF: Final = {
+    attributes.FILE_SUPERSEDE: attributes.SUPERSEDED,
+    attributes.FILE_OVERWRITE: attributes.OVERWRITTEN,
+    attributes.FILE_OVERWRITE_IF: attributes.OVERWRITTEN,
+}
+_MXAC = Struct("<II")
+_QFID = Struct("<QQ16x")
+
+
+def create(request: wire.CreateRequest, work: Work) -> Reply:
+    """Open what the request names. Refused are: anything unknown, streams, and pipes as long as there are none."""
+    tree = work.need_tree()
+    backend = tree.share.backend
+    if backend is None:
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+    session = work.need_session()
+    if len(session.opens) >= MAX_OPENS:
+        raise StatusError(status.INSUFFICIENT_RESOURCES)
+    _check_arguments(request)
+    path = names.split(_without_default_stream(request.name))
+    for _ in range(_TRIES):
+        try:
+            opened, action, meta = _open(request, work, tree, backend, path)
+            break
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    else:
+        raise StatusError(status.SHARING_VIOLATION)
+    session.opens[opened.volatile_id] = opened
+    work.opened = opened
+    return Reply([_response(request, opened, action, meta).encode()])
+
+
+def _check_arguments(request: wire.CreateRequest) -> None:
+    """What is wrong whatever the name means."""
+    options = request.create_options
+    if request.impersonation_level > 3:
+        raise StatusError(_BAD_IMPERSONATION_LEVEL)
+    if request.create_disposition > attributes.FILE_OVERWRITE_IF or options & ~attributes.OPTIONS_KNOWN:
+        raise StatusError(status.INVALID_PARAMETER)
+    if request.share_access & ~7 or request.file_attributes & ~attributes.KNOWN:
+        raise StatusError(status.INVALID_PARAMETER)
+    if options & _UNSUPPORTED_OPTIONS:
+        raise StatusError(status.NOT_SUPPORTED)
+    if options & attributes.FILE_DIRECTORY_FILE:
+        if options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in _OVERWRITES:
+            raise StatusError(status.INVALID_PARAMETER)
+    if not request.desired_access or request.desired_access & ~access.VALID:
+        raise StatusError(status.ACCESS_DENIED)
+    if request.desired_access & access.ACCESS_SYSTEM_SECURITY:
+        raise StatusError(status.PRIVILEGE_NOT_HELD)
+    contexts = request.contexts
+    if wire.EA_BUFFER in contexts:
+        raise StatusError(status.EAS_NOT_SUPPORTED)
+    if wire.TIMEWARP in contexts or wire.DURABLE_RECONNECT in contexts or wire.DURABLE_RECONNECT_V2 in contexts:
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)  # there are no snapshots and no durable opens
+
+
+def _without_default_stream(name: str) -> str:
+    """`file::$DATA` is the file itself. Other stream names are refused with the colon."""
+    if name[-7:].upper() == "::$DATA":
+        return name[:-7]
+    return name
+
+
+def _open(
+    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, path: names.Path
+) -> tuple[Open, int, Metadata]:
+    located = backend.locate(path)
+    try:
+        if located.metadata is not None:
+            handle, action, granted = _open_existing(request, work, tree, backend, located)
+        else:
+            handle, action, granted = _make(request, work, tree, backend, located)
+        try:
+            meta = handle.metadata()
+            opened = _enter(request, work, tree, backend, located, handle, granted)
+        except BaseException:
+            handle.close()
+            raise
+    finally:
+        located.close()
+    return opened, action, meta
+
+
+def _granted(request: wire.CreateRequest, maximal: int) -> int:
+    """The rights of the open, all of them within `maximal`, else ACCESS_DENIED."""
+    wanted = access.expand_generic(request.desired_access & ~access.MAXIMUM_ALLOWED)
+    if wanted & ~maximal:
+        raise StatusError(status.ACCESS_DENIED)
+    if request.desired_access & access.MAXIMUM_ALLOWED:
+        wanted |= maximal
+    return wanted
+
+
+def maximal_access(tree: Tree, meta: Metadata) -> int:
+    """What could be granted on this file: the share's bound, less what READONLY forbids ([MS-FSA] 2.1.5.1.2.1)."""
+    maximal = tree.maximal_access
+    if meta.attributes & attributes.READONLY and not meta.is_directory:
+        maximal &= ~(access.FILE_WRITE_DATA | access.FILE_APPEND_DATA)
+    return maximal
+
+
+def _open_existing(
+    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located
+) -> tuple[Handle, int, int]:
+    meta, identity = located.metadata, located.identity
+    assert meta is not None
+    assert identity is not None
+    disposition, options = request.create_disposition, request.create_options
+    if disposition == attributes.FILE_CREATE:
+        raise StatusError(status.OBJECT_NAME_COLLISION)
+    if meta.is_directory:
+        if options & attributes.FILE_NON_DIRECTORY_FILE:
+            raise StatusError(status.FILE_IS_A_DIRECTORY)
+        if disposition in _OVERWRITES:
+            raise StatusError(status.OBJECT_NAME_COLLISION)
+    elif options & attributes.FILE_DIRECTORY_FILE:
+        raise StatusError(status.NOT_A_DIRECTORY)
+    overwrite = disposition in _OVERWRITES
+    maximal = maximal_access(tree, meta)
+    granted = _granted(request, maximal)
+    if overwrite:
+        # Truncation is a write, whatever the client asked to be granted (Samba's CVE-2023-4091).
+        if not maximal & access.FILE_WRITE_DATA:
+            raise StatusError(status.ACCESS_DENIED)
+        kept = attributes.HIDDEN | attributes.SYSTEM
+        if meta.attributes & kept & ~request.file_attributes:
+            raise StatusError(status.ACCESS_DENIED)
+    _check_delete_on_close(request, granted, meta)
+    if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
+        raise StatusError(status.CANNOT_DELETE)  # the root of the share
+    state = work.connection.server.files.find(identity)
+    if state is not None:
+        state.check_open(granted | (access.FILE_WRITE_DATA if overwrite else 0), request.share_access)
+    reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
+    writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
+    handle = backend.open(located, reads, writes and not meta.is_directory)
+    if overwrite:
+        try:
+            handle.truncate(0)
+            handle.set_attributes(request.file_attributes | attributes.ARCHIVE)
+        except BaseException:
+            handle.close()
+            raise
+    return handle, _ACTION_OF.get(disposition, attributes.OPENED), granted
+
+
+def _make(
+    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located
+) -> tuple[Handle, int, int]:
+    if request.create_disposition not in _MAKES:
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+    is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
+    needed = access.FILE_ADD_SUBDIRECTORY if is_directory else access.FILE_ADD_FILE
+    if not tree.maximal_access & needed:
+        raise StatusError(status.ACCESS_DENIED)
+    granted = _granted(request, tree.maximal_access)
+    _check_delete_on_close(request, granted, None)
+    wanted = request.file_attributes & attributes.SETTABLE
+    now = work.connection.server.runtime.now()
+    if is_directory:
+        handle = backend.create_directory(located, wanted, now)
+    else:
+        handle = backend.create_file(located, wanted | attributes.ARCHIVE, now)
+        size = request.contexts.get(wire.ALLOCATION_SIZE)
+        if size is not None and len(size) == 8:
+            handle.allocate(int.from_bytes(size, "little"))
+    return handle, attributes.CREATED, granted
+
+
+def _check_delete_on_close(request: wire.CreateRequest, granted: int, meta: Metadata | None) -> None:
+    if request.create_options & attributes.FILE_DELETE_ON_CLOSE:
+        if not granted & access.DELETE:
+            raise StatusError(status.ACCESS_DENIED)
+        readonly = request.file_attributes if meta is None else meta.attributes
+        if readonly & attributes.READONLY:
+            raise StatusError(status.CANNOT_DELETE)
+
+
+def _enter(
+    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located, handle: Handle, granted: int
+) -> Open:
+    server = work.connection.server
+    holder = Holder(granted, request.share_access, located.path, backend)
+    state: FileState = server.files.enter(handle.identity, holder)
+    return Open(
+        server.new_open_id(),
+        tree,
+        backend,
+        handle,
+        state,
+        holder,
+        request.create_options & attributes.MODE_OPTIONS,
+        request.create_options & attributes.FILE_DELETE_ON_CLOSE != 0,
+    )
+
+
+def _response(request: wire.CreateRequest, opened: Open, action: int, meta: Metadata) -> wire.CreateResponse:
+    contexts: list[tuple[bytes, bytes]] = []
+    if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
+        contexts.append((wire.QUERY_MAXIMAL_ACCESS, _MXAC.pack(status.SUCCESS, maximal_access(opened.tree, meta))))
+    if wire.QUERY_ON_DISK_ID in request.contexts:
+        contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(meta.file_id, opened.backend.serial_number)))
+    return wire.CreateResponse(
+        wire.OPLOCK_LEVEL_NONE,
+        action,
+        meta.creation_time,
+        meta.last_access_time,
+        meta.last_write_time,
+        meta.change_time,
+        meta.allocation_size,
+        meta.end_of_file,
+        meta.attributes,
+        opened.volatile_id,
+        opened.volatile_id,
+        wire.encode_contexts(contexts) if contexts else b"",
+    )

@@ -1,0 +1,88 @@
+"""QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18, [MS-FSA] 2.1.5.6.3)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from smbserver.connection.work import Reply, Work
+from smbserver.errors import StatusError
+from smbserver.nt import access, names, status
+from smbserver.nt.metadata import Metadata
+from smbserver.objects.open import Cursor, Open
+from smbserver.wire import query_directory as wire
+from smbserver.wire.directory_info import CLASSES, EntryList
+
+# Entries of one reply are made without a pause for other clients: this many bytes take some 20 ms.
+MAX_BATCH: Final = 256 * 1024
+
+
+def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
+    """The next entries that match, as many as fit; NO_SUCH_FILE or NO_MORE_FILES when there are none."""
+    opened = work.need_open()
+    if request.file_information_class not in CLASSES:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    if not opened.handle.is_directory:
+        raise StatusError(status.INVALID_PARAMETER)
+    if not opened.granted & access.FILE_LIST_DIRECTORY:
+        raise StatusError(status.ACCESS_DENIED)
+    dialect = work.connection.dialect
+    room = request.output_buffer_length
+    if dialect is None or room > dialect.max_size:
+        raise StatusError(status.INVALID_PARAMETER)
+    work.check_charge(room)
+    cursor = _cursor(request, opened)
+    entries = EntryList(request.file_information_class, min(room, MAX_BATCH))
+    _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0)
+    if not entries:
+        if cursor.waiting is not None:
+            raise StatusError(status.INFO_LENGTH_MISMATCH)
+        first, cursor.started = not cursor.started, True
+        raise StatusError(status.NO_SUCH_FILE if first else status.NO_MORE_FILES)
+    cursor.started = True
+    data = entries.encode()
+    return Reply([wire.encode_response(len(data)), data])
+
+
+def _cursor(request: wire.QueryDirectoryRequest, opened: Open) -> Cursor:
+    """Where the enumeration goes on, or a new one: at first, or when the client restarts it."""
+    restart = request.flags & (wire.RESTART_SCANS | wire.REOPEN)
+    if opened.cursor is None or restart:
+        if request.pattern and (opened.cursor is None or request.flags & wire.REOPEN or restart):
+            opened.pattern_text = request.pattern
+        opened.cursor = Cursor(_entries(opened), names.Pattern(opened.pattern_text))
+    return opened.cursor
+
+
+def _entries(opened: Open) -> Iterator[tuple[str, Metadata]]:
+    """A pattern without wildcards is one lookup, not a walk through the directory."""
+    text = opened.pattern_text
+    if names.has_wildcard(text) or text in (".", ".."):
+        return opened.handle.scan()
+    try:
+        names.check_component(text)
+        located = opened.backend.locate((*opened.path, text))
+    except (StatusError, OSError):
+        return iter(())
+    try:
+        if located.metadata is None:
+            return iter(())
+        return iter([(located.path[-1], located.metadata)])
+    finally:
+        located.close()
+
+
+def _fill(entries: EntryList, cursor: Cursor, single: bool) -> None:
+    pattern = cursor.pattern
+    while True:
+        entry = cursor.waiting
+        if entry is None:
+            entry = next(cursor.entries, None)
+            if entry is None:
+                return
+            if not pattern.matches(entry[0]):
+                continue
+        if not entries.add(*entry):
+            cursor.waiting = entry
+            return
+        cursor.waiting = None
+        if single:
+            return

@@ -1,0 +1,94 @@
+"""QUERY_INFO ([MS-SMB2] 3.3.5.20)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from smbserver.connection.work import Buffer, Reply, Work
+from smbserver.errors import StatusError
+from smbserver.nt import access, security, status
+from smbserver.nt.names import MAX_COMPONENT_UNITS
+from smbserver.objects.open import Open
+from smbserver.wire import file_info, fs_info
+from smbserver.wire import query_info as wire
+
+# What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
+_NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
+
+
+def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
+    """Information about a file, its volume, or its protection."""
+    opened = work.need_open()
+    dialect = work.connection.dialect
+    room = request.output_buffer_length
+    if dialect is None or max(room, len(request.input)) > dialect.max_size:
+        raise StatusError(status.INVALID_PARAMETER)
+    work.check_charge(max(room, len(request.input)))
+    if request.info_type == wire.INFO_FILE:
+        return _fit(_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
+    if request.info_type == wire.INFO_FILESYSTEM:
+        return _fit(_file_system(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
+    if request.info_type == wire.INFO_SECURITY:
+        return _security(request, opened)
+    if request.info_type == wire.INFO_QUOTA:
+        raise StatusError(status.NOT_SUPPORTED)
+    raise StatusError(status.INVALID_PARAMETER)
+
+
+def _fit(data: bytes, fixed: int, room: int) -> Reply:
+    """All of it, or as much as there is room for behind the fixed part ([MS-SMB2] 3.3.5.20.1)."""
+    if room < fixed and room < len(data):
+        raise StatusError(status.INFO_LENGTH_MISMATCH)
+    body: list[Buffer] = [wire.encode_response(data[:room])]
+    return Reply(body, status.BUFFER_OVERFLOW if len(data) > room else status.SUCCESS)
+
+
+def _file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
+    info_class = request.file_info_class
+    if info_class not in file_info.FIXED_SIZE:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    if info_class in _NEED_READ_ATTRIBUTES and not opened.granted & access.FILE_READ_ATTRIBUTES:
+        raise StatusError(status.ACCESS_DENIED)
+    view = file_info.OpenView(
+        "\\".join(opened.path), opened.granted, opened.mode, opened.position, opened.state.delete_pending
+    )
+    data = file_info.encode(info_class, opened.handle.metadata(), view)
+    if data is None:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    return data
+
+
+def _file_system(request: wire.QueryInfoRequest, opened: Open) -> bytes:
+    backend = opened.backend
+    share = opened.tree.share
+    makers: dict[int, Callable[[], bytes]] = {
+        fs_info.VOLUME: lambda: fs_info.volume(backend.creation_time, backend.serial_number, share.name),
+        fs_info.SIZE: lambda: fs_info.size(backend.space()),
+        fs_info.FULL_SIZE: lambda: fs_info.full_size(backend.space()),
+        fs_info.DEVICE: fs_info.device,
+        fs_info.SECTOR_SIZE: lambda: fs_info.sector_size(backend.space()),
+        fs_info.ATTRIBUTE: lambda: fs_info.attribute(
+            fs_info.FILE_CASE_PRESERVED_NAMES
+            | fs_info.FILE_UNICODE_ON_DISK
+            | (fs_info.FILE_READ_ONLY_VOLUME if share.read_only else 0),
+            MAX_COMPONENT_UNITS,
+            # The name under which Windows and macOS believe a volume to be a real one.
+            "NTFS",
+        ),
+    }
+    maker = makers.get(request.file_info_class)
+    if maker is None:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    return maker()
+
+
+def _security(request: wire.QueryInfoRequest, opened: Open) -> Reply:
+    parts = request.additional_information
+    if parts & security.SACL_SECURITY_INFORMATION and not opened.granted & access.ACCESS_SYSTEM_SECURITY:
+        raise StatusError(status.ACCESS_DENIED)
+    if not opened.granted & access.READ_CONTROL:
+        raise StatusError(status.ACCESS_DENIED)
+    data = opened.handle.security_descriptor(parts)
+    if len(data) > request.output_buffer_length:
+        # [MS-SMB2] 3.3.5.20.3: the error tells the size needed.
+        raise StatusError(status.BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))
+    return Reply([wire.encode_response(data)])

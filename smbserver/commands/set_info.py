@@ -1,0 +1,176 @@
+"""SET_INFO ([MS-SMB2] 3.3.5.21). A class that is not here is refused: a silent success would be lost data."""
+
+from collections.abc import Callable
+from typing import Final
+
+from smbserver.connection.work import Reply, Work
+from smbserver.errors import StatusError
+from smbserver.nt import access, attributes, names, status
+from smbserver.objects.open import Open
+from smbserver.wire import file_info
+from smbserver.wire import set_info as wire
+from smbserver.wire.query_info import INFO_FILE
+
+_LAST_SIZE: Final = 0x7FFFFFFFFFFFFFFF
+
+
+def set_info(request: wire.SetInfoRequest, work: Work) -> Reply:
+    """Change a file; each class checks the right it needs."""
+    opened = work.need_open()
+    dialect = work.connection.dialect
+    if dialect is None or len(request.data) > dialect.max_size:
+        raise StatusError(status.INVALID_PARAMETER)
+    work.check_charge(len(request.data))
+    if request.info_type != INFO_FILE:
+        raise StatusError(status.NOT_SUPPORTED)
+    setter = _SETTERS.get(request.file_info_class)
+    if setter is None:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    setter(request.data, opened, work)
+    return Reply([wire.RESPONSE_BODY])
+
+
+def _need(opened: Open, rights: int) -> None:
+    if not opened.granted & rights:
+        raise StatusError(status.ACCESS_DENIED)
+
+
+def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
+    _need(opened, access.FILE_WRITE_ATTRIBUTES)
+    change = file_info.decode_basic(data)
+    wanted = change.attributes
+    if wanted & ~attributes.KNOWN:
+        raise StatusError(status.INVALID_PARAMETER)
+    if wanted:
+        if wanted & attributes.DIRECTORY and not opened.handle.is_directory:
+            raise StatusError(status.INVALID_PARAMETER)
+        if wanted & attributes.TEMPORARY and opened.handle.is_directory:
+            raise StatusError(status.INVALID_PARAMETER)
+        opened.handle.set_attributes(wanted)
+    # -1 and -2 stop and restart automatic updates for this open; POSIX keeps updating, which is what -2 asks for.
+    times = [time if time > 0 else None for time in change[:4]]
+    if any(time is not None for time in times):
+        opened.handle.set_times(*times)
+
+
+def _set_rename(data: memoryview, opened: Open, work: Work) -> None:
+    """[MS-FSA] 2.1.5.14.11."""
+    _need(opened, access.DELETE)
+    target = file_info.decode_rename(data)
+    old, new = _target_path(target, opened)
+    files = work.connection.server.files
+    if opened.handle.is_directory and files.has_open_below(opened.backend, old):
+        raise StatusError(status.ACCESS_DENIED)
+    located = opened.backend.locate(new)
+    try:
+        if located.identity is not None and located.identity != opened.handle.identity:
+            if not target.replace_if_exists:
+                raise StatusError(status.OBJECT_NAME_COLLISION)
+            if located.metadata is not None and located.metadata.is_directory:
+                raise StatusError(status.ACCESS_DENIED)
+            if located.metadata is not None and located.metadata.attributes & attributes.READONLY:
+                raise StatusError(status.ACCESS_DENIED)
+            if files.find(located.identity) is not None:
+                raise StatusError(status.ACCESS_DENIED)  # somebody has open what would be replaced
+        moved = opened.backend.rename(old, opened.handle.identity, located, target.replace_if_exists)
+    finally:
+        located.close()
+    files.renamed(opened.backend, old, moved)
+
+
+def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:
+    if target.root_directory:
+        raise StatusError(status.INVALID_PARAMETER)
+    new = names.split(target.name.removeprefix("\\"))
+    old = opened.path
+    if not old or not new:
+        raise StatusError(status.ACCESS_DENIED)  # the root of a share has no other name
+    if new[: len(old)] == old and len(new) > len(old):
+        raise StatusError(status.ACCESS_DENIED)  # a directory into itself
+    return old, new
+
+
+def _set_link(data: memoryview, opened: Open, work: Work) -> None:
+    """[MS-FSA] 2.1.5.14.6."""
+    _need(opened, opened.tree.maximal_access & access.FILE_WRITE_ATTRIBUTES)
+    if opened.handle.is_directory:
+        raise StatusError(status.FILE_IS_A_DIRECTORY)
+    target = file_info.decode_rename(data)
+    old, new = _target_path(target, opened)
+    located = opened.backend.locate(new)
+    try:
+        if located.identity is not None:
+            if not target.replace_if_exists:
+                raise StatusError(status.OBJECT_NAME_COLLISION)
+            if located.metadata is not None and located.metadata.is_directory:
+                raise StatusError(status.ACCESS_DENIED)
+            if work.connection.server.files.find(located.identity) is not None:
+                raise StatusError(status.ACCESS_DENIED)
+        opened.backend.link(old, opened.handle.identity, located, target.replace_if_exists)
+    finally:
+        located.close()
+
+
+def _set_disposition(data: memoryview, opened: Open, work: Work) -> None:
+    """[MS-FSA] 2.1.5.14.3."""
+    _need(opened, access.DELETE)
+    if not file_info.decode_u8(data):
+        opened.state.clear_delete()
+        return
+    if not opened.path:
+        raise StatusError(status.CANNOT_DELETE)
+    meta = opened.handle.metadata()
+    if meta.attributes & attributes.READONLY:
+        raise StatusError(status.CANNOT_DELETE)
+    if meta.is_directory and not opened.handle.is_empty():
+        raise StatusError(status.DIRECTORY_NOT_EMPTY)
+    opened.state.set_delete(opened.path, opened.backend)
+
+
+def _set_position(data: memoryview, opened: Open, work: Work) -> None:
+    position = file_info.decode_u64(data)
+    if position > _LAST_SIZE:
+        raise StatusError(status.INVALID_PARAMETER)
+    opened.position = position
+
+
+def _set_mode(data: memoryview, opened: Open, work: Work) -> None:
+    mode = file_info.decode_u32(data)
+    if mode & ~attributes.MODE_OPTIONS:
+        raise StatusError(status.INVALID_PARAMETER)
+    opened.mode = mode
+
+
+def _size(data: memoryview, opened: Open) -> int:
+    _need(opened, access.FILE_WRITE_DATA)
+    if opened.handle.is_directory:
+        raise StatusError(status.INVALID_PARAMETER)
+    size = file_info.decode_u64(data)
+    if size > _LAST_SIZE:
+        raise StatusError(status.INVALID_PARAMETER)
+    return size
+
+
+def _set_allocation(data: memoryview, opened: Open, work: Work) -> None:
+    """Less than the file has cuts it; more reserves room ([MS-FSA] 2.1.5.14.1)."""
+    size = _size(data, opened)
+    if size < opened.handle.metadata().end_of_file:
+        opened.handle.truncate(size)
+    else:
+        opened.handle.allocate(size)
+
+
+def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> None:
+    opened.handle.truncate(_size(data, opened))
+
+
+_SETTERS: Final[dict[int, Callable[[memoryview, Open, Work], None]]] = {
+    file_info.BASIC: _set_basic,
+    file_info.RENAME: _set_rename,
+    file_info.LINK: _set_link,
+    file_info.DISPOSITION: _set_disposition,
+    file_info.POSITION: _set_position,
+    file_info.MODE: _set_mode,
+    file_info.ALLOCATION: _set_allocation,
+    file_info.END_OF_FILE: _set_end_of_file,
+}

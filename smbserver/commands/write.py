@@ -1,0 +1,35 @@
+"""WRITE ([MS-SMB2] 3.3.5.13)."""
+
+from smbserver.connection.work import Pending, Reply, Work
+from smbserver.errors import StatusError
+from smbserver.nt import access, attributes, status
+from smbserver.wire import write as wire
+
+_LAST_OFFSET = 0x7FFFFFFFFFFFFFFF
+_END_OF_FILE = 0xFFFFFFFFFFFFFFFF  # "append", [MS-FSA] 2.1.5.4
+
+
+def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
+    """Into the page cache at once; with write-through the answer waits for the disk."""
+    opened = work.need_open()
+    length = len(request.data)
+    dialect = work.connection.dialect
+    if not opened.granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA):
+        raise StatusError(status.ACCESS_DENIED)
+    if opened.handle.is_directory:
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+    if dialect is None or length > dialect.max_size or request.channel:
+        raise StatusError(status.INVALID_PARAMETER)
+    work.check_charge(length)
+    offset = request.offset
+    if offset == _END_OF_FILE:
+        offset = opened.handle.metadata().end_of_file
+    elif not opened.granted & access.FILE_WRITE_DATA and offset < opened.handle.metadata().end_of_file:
+        raise StatusError(status.ACCESS_DENIED)  # the right to append is no right to overwrite
+    if offset + length > _LAST_OFFSET:
+        raise StatusError(status.INVALID_PARAMETER)
+    if length:
+        opened.handle.write(request.data, offset)
+    if request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH:
+        return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
+    return Reply([wire.encode_response(length)])

@@ -1,0 +1,1 @@
+"""One SMB connection, sans-IO: frames in, work out; replies in, buffers out."""

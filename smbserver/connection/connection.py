@@ -1,0 +1,254 @@
+"""One connection's protocol state: frames become work, replies become buffers. Knows no socket and no clock.
+
+Everything that depends on the message as bytes is here: header, credits, signature, seal, preauthentication hash,
+compound layout. What a command means is not.
+"""
+
+import logging
+from typing import Final
+
+from smbserver.connection.credits import CreditWindow
+from smbserver.connection.dialects import Dialect
+from smbserver.connection.work import Buffer, Compound, Reply, Work
+from smbserver.crypto import preauth, signing
+from smbserver.errors import ProtocolViolation, WireError
+from smbserver.nt import status
+from smbserver.objects.server_state import ServerState
+from smbserver.objects.session import Session, State
+from smbserver.wire import error, header, transform
+from smbserver.wire.header import Header
+from smbserver.wire.negotiate import HMAC_SHA256
+
+log = logging.getLogger(__name__)
+
+MAX_FRAME_BEFORE_LOGIN: Final = 128 * 1024  # a security token has at most 64 KiB
+FRAME_OVERHEAD: Final = 64 * 1024  # headers, contexts, and a compound's small members around one large payload
+MAX_COMPOUND: Final = 32  # requests in one frame; clients send up to six
+MAX_PENDING: Final = 1024  # requests of one connection that may wait at a time
+MAX_SESSIONS: Final = 256  # on one connection
+
+
+class Connection:
+    """`dialect` is None until NEGOTIATE has chosen one. `name` tells the peer in logs."""
+
+    def __init__(self, server: ServerState, name: str) -> None:
+        self.server = server
+        self.name = name
+        self.dialect: Dialect | None = None
+        self.client_guid = bytes(16)
+        self.client_capabilities = 0
+        self.client_security_mode = 0
+        self.client_dialects: tuple[int, ...] = ()
+        self.signing_algorithm = HMAC_SHA256
+        self.cipher = 0
+        self.preauth_hash = preauth.EMPTY
+        self.credits = CreditWindow()
+        self.sessions: dict[int, Session] = {}
+        self.pending: dict[int, Work] = {}
+        self._last_async_id = 0
+
+    @property
+    def max_frame(self) -> int:
+        """The largest frame allowed now: small until somebody has logged in."""
+        if self.dialect is None or not any(session.state is State.VALID for session in self.sessions.values()):
+            return MAX_FRAME_BEFORE_LOGIN
+        return self.dialect.max_size + FRAME_OVERHEAD
+
+    # Frames to work
+
+    def receive(self, frame: memoryview) -> Compound:
+        """Take a frame apart. Raises ProtocolViolation when the connection must end."""
+        sealed_by: Session | None = None
+        try:
+            if frame[:4] == header.TRANSFORM_ID:
+                frame, sealed_by = self._unseal(frame)
+            return self._take_apart(frame, sealed_by)
+        except WireError as problem:
+            raise ProtocolViolation(str(problem)) from problem
+
+    def _unseal(self, frame: memoryview) -> tuple[memoryview, Session]:
+        head = transform.decode(frame)
+        session = self.sessions.get(head.session_id)
+        if session is None or session.opener is None:
+            raise ProtocolViolation("sealed message for a session without keys")
+        plain = session.opener.open(
+            head.nonce, head.signature, frame[transform.SIZE :], frame[transform.AUTHENTICATED_FROM : transform.SIZE]
+        )
+        return memoryview(plain), session
+
+    def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> Compound:
+        works: list[Work] = []
+        offset = 0
+        while True:
+            head = header.decode(frame, offset)
+            following = head.next_command
+            end = len(frame)
+            if following:
+                if following % 8 or following < header.SIZE or offset + following + header.SIZE > end:
+                    raise ProtocolViolation("compound chain leaves its frame")
+                end = offset + following
+            works.append(self._accept(head, frame[offset:end], sealed_by))
+            if not following:
+                break
+            offset = end
+            if len(works) == MAX_COMPOUND:
+                raise ProtocolViolation("compound too long")
+        compound = Compound(works, sealed_by)
+        for work in works:
+            work.compound = compound
+        return compound
+
+    def _accept(self, head: Header, message: memoryview, sealed_by: Session | None) -> Work:
+        if head.flags & header.SERVER_TO_REDIR:
+            raise ProtocolViolation("a reply from a client")
+        if head.command != header.CANCEL:
+            multi = self.dialect is not None and self.dialect.multi_credit
+            charge = max(head.credit_charge, 1) if multi else 1
+            if not self.credits.take(head.message_id, charge):
+                raise ProtocolViolation(f"message id {head.message_id} was not granted")
+        work = Work(self, head, message, sealed_by is not None)
+        if sealed_by is not None:
+            # Only the session that sealed it may speak in it; a related request says all ones.
+            if head.session_id not in (sealed_by.session_id, 0xFFFFFFFFFFFFFFFF):
+                raise ProtocolViolation("sealed message for another session")
+        else:
+            self._verify(work, head, message)
+        return work
+
+    def _verify(self, work: Work, head: Header, message: memoryview) -> None:
+        """[MS-SMB2] 3.3.5.2.4: a wrong or missing signature fails the request before anything else looks at it."""
+        session = self.sessions.get(head.session_id)
+        if head.flags & header.SIGNED:
+            if head.command == header.NEGOTIATE:
+                work.failure = status.INVALID_PARAMETER
+            elif session is None:
+                work.failure = status.USER_SESSION_DELETED
+            elif session.signer is None:
+                # Nothing to check with: a login that is not finished, or a guest. SESSION_SETUP settles itself.
+                if head.command != header.SESSION_SETUP:
+                    work.failure = status.ACCESS_DENIED
+            elif not self._signature_is_right(session.signer, head, message):
+                log.warning("%s: wrong signature on command %d", self.name, head.command)
+                work.failure = status.ACCESS_DENIED
+        elif session is not None and session.signing_required and head.command != header.CANCEL:
+            work.failure = status.ACCESS_DENIED
+
+    @staticmethod
+    def _signature_is_right(signer: signing.Signer, head: Header, message: memoryview) -> bool:
+        at = header.SIGNATURE_OFFSET
+        parts: list[Buffer] = [
+            bytes(message[:at]) + header.NO_SIGNATURE + bytes(message[header.SIZE : header.SIZE + 64]),
+            message[header.SIZE + 64 :],
+        ]
+        expected = signer(parts, head.message_id, False, head.command == header.CANCEL)
+        return signing.equal(expected, head.signature)
+
+    # Replies to buffers
+
+    def wrap(self, answered: list[tuple[Work, Reply]], sealed_by: Session | None) -> list[Buffer]:
+        """One frame with all the replies of a compound."""
+        out: list[Buffer] = []
+        last = len(answered) - 1
+        granted = 0
+        for index, (work, reply) in enumerate(answered):
+            if not work.credits_granted and work.command != header.CANCEL:
+                granted += self.credits.grant(work.credits_requested)
+            length = header.SIZE + sum(map(len, reply.buffers))
+            padding = 0 if index == last else -length % 8
+            parts = self._message(
+                work, reply, granted if index == last else 0, length + padding if index != last else 0, padding
+            )
+            if reply.on_wire is not None:
+                reply.on_wire(parts)
+            out += parts
+        return self._seal(out, sealed_by) if sealed_by is not None else out
+
+    def interim(self, work: Work) -> list[Buffer]:
+        """STATUS_PENDING for a request that goes on; from here on it has an AsyncId and its credits."""
+        self._last_async_id += 1
+        work.async_id = self._last_async_id
+        granted = self.credits.grant(work.credits_requested)
+        work.credits_granted = True
+        parts = self._message(work, Reply([error.encode()], status.PENDING), granted, 0, 0)
+        sealed_by = work.compound.sealed_by if work.compound is not None else None
+        return self._seal(parts, sealed_by) if sealed_by is not None else parts
+
+    def _message(self, work: Work, reply: Reply, granted: int, following: int, padding: int) -> list[Buffer]:
+        flags = header.SERVER_TO_REDIR | work.flags & header.RELATED_OPERATIONS
+        reserved, tree_id = 0, work.tree_id
+        if work.async_id:
+            flags |= header.ASYNC_COMMAND
+            reserved, tree_id = work.async_id & 0xFFFFFFFF, work.async_id >> 32
+        signer = self._reply_signer(work, reply)
+        if signer is not None:
+            flags |= header.SIGNED
+        head = header.LAYOUT.pack(
+            header.PROTOCOL_ID,
+            header.SIZE,
+            work.credit_charge,
+            reply.status,
+            work.command,
+            granted,
+            flags,
+            following,
+            work.message_id,
+            reserved,
+            tree_id,
+            work.session_id,
+            header.NO_SIGNATURE,
+        )
+        parts: list[Buffer] = [head, *reply.buffers]
+        if padding:
+            parts.append(bytes(padding))
+        if signer is not None:
+            signature = signer(parts, work.message_id, True, False)
+            parts[0] = head[: header.SIGNATURE_OFFSET] + signature
+        return parts
+
+    @staticmethod
+    def _reply_signer(work: Work, reply: Reply) -> signing.Signer | None:
+        """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request, and the reply that ends a login; no interim reply."""
+        session = work.session
+        if session is None or work.sealed or reply.status == status.PENDING:
+            return None
+        if work.flags & header.SIGNED or session.signing_required:
+            return session.signer
+        if work.command == header.SESSION_SETUP and reply.status == status.SUCCESS:
+            return session.signer
+        return None
+
+    def _seal(self, parts: list[Buffer], session: Session) -> list[Buffer]:
+        if session.sealer is None:
+            raise ProtocolViolation("the session ended while a sealed reply was due")
+        plain = b"".join(parts)
+        nonce = session.sealer.next_nonce()
+        head = transform.LAYOUT.pack(
+            header.TRANSFORM_ID, bytes(16), nonce, len(plain), 0, transform.FLAG_ENCRYPTED, session.session_id
+        )
+        signature, sealed = session.sealer.seal(nonce, plain, head[transform.AUTHENTICATED_FROM :])
+        return [head[:4] + signature + head[20:], sealed]
+
+    # Ends
+
+    def find_pending(self, work: Work) -> Work | None:
+        """The request that a CANCEL means ([MS-SMB2] 3.3.5.16)."""
+        if work.flags & header.ASYNC_COMMAND:
+            for waiting in self.pending.values():
+                if waiting.async_id == work.header_async_id:
+                    return waiting
+            return None
+        return self.pending.get(work.message_id)
+
+    def end_session(self, session: Session) -> None:
+        """Close a session with all that belongs to it."""
+        self.sessions.pop(session.session_id, None)
+        self.server.sessions.pop(session.session_id, None)
+        session.close(self.server.files)
+
+    def end(self) -> None:
+        """The transport is gone: everything this connection holds is given back."""
+        for work in list(self.pending.values()):
+            if work.pending is not None and work.pending.can_cancel:
+                work.pending.waiter.cancel()
+        for session in list(self.sessions.values()):
+            self.end_session(session)

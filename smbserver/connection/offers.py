@@ -1,0 +1,19 @@
+"""What the server says it can, in NEGOTIATE and again when a client asks whether it was told the truth."""
+
+from smbserver.connection.connection import Connection
+from smbserver.connection.dialects import Dialect
+from smbserver.wire import negotiate as wire
+
+
+def capabilities(connection: Connection, dialect: Dialect) -> int:
+    """Only what the server does."""
+    flags = wire.CAP_LARGE_MTU if dialect.multi_credit else 0
+    if connection.cipher and dialect.can_encrypt and not dialect.preauth:
+        flags |= wire.CAP_ENCRYPTION
+    return flags
+
+
+def security_mode(connection: Connection) -> int:
+    """Signing is always possible; required by policy."""
+    # Linux cifs.ko drops a server without SIGNING_ENABLED.
+    return wire.SIGNING_ENABLED | (wire.SIGNING_REQUIRED if connection.server.policy.signing_required else 0)

@@ -1,0 +1,138 @@
+"""One request on its way: what was asked, what it was settled to, and the two kinds of answer."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from smbserver.errors import StatusError
+from smbserver.nt import status
+from smbserver.objects.open import Open
+from smbserver.objects.session import Session
+from smbserver.objects.tree import Tree
+from smbserver.waiter import Waiter
+from smbserver.wire.header import Header
+
+if TYPE_CHECKING:
+    from smbserver.connection.connection import Connection
+
+T = TypeVar("T")
+Buffer = bytes | bytearray | memoryview
+
+CREDIT_UNIT = 65536  # bytes that one credit pays for ([MS-SMB2] 3.1.5.2)
+
+
+class Reply:
+    """A finished answer. `on_wire` is called with the parts of the message as it is sent."""
+
+    __slots__ = ("buffers", "on_wire", "status")
+
+    def __init__(
+        self, buffers: list[Buffer], status: int = status.SUCCESS, on_wire: Callable[[list[Buffer]], None] | None = None
+    ) -> None:
+        self.buffers = buffers
+        self.status = status
+        self.on_wire = on_wire
+
+
+class Pending(Generic[T]):
+    """An answer that comes later: `finish` makes it of the waiter's result. CANCEL ends it only if `can_cancel`."""
+
+    __slots__ = ("can_cancel", "finish", "waiter")
+
+    def __init__(self, waiter: Waiter[T], finish: Callable[[T], Reply], can_cancel: bool) -> None:
+        self.waiter = waiter
+        self.finish = finish
+        self.can_cancel = can_cancel
+
+
+class Compound:
+    """The requests of one frame and how far they are. A single request is a compound of one."""
+
+    __slots__ = ("answered", "last_failure", "last_open", "last_open_known", "position", "sealed_by", "works")
+
+    def __init__(self, works: "list[Work]", sealed_by: Session | None) -> None:
+        self.works = works
+        self.position = 0
+        self.answered: list[tuple[Work, Reply]] = []
+        self.sealed_by = sealed_by
+        # What the next related request inherits: the open, whether there was one, and the failure before it.
+        self.last_open: Open | None = None
+        self.last_open_known = False
+        self.last_failure = status.SUCCESS
+
+
+class Work:
+    """A request. `session`, `tree` and `opened` are set by dispatch once they are found valid."""
+
+    __slots__ = (
+        "async_id",
+        "command",
+        "compound",
+        "connection",
+        "credit_charge",
+        "credits_granted",
+        "credits_requested",
+        "failure",
+        "flags",
+        "header_async_id",
+        "message",
+        "message_id",
+        "opened",
+        "pending",
+        "sealed",
+        "session",
+        "session_id",
+        "tree",
+        "tree_id",
+    )
+
+    def __init__(self, connection: "Connection", header: Header, message: memoryview, sealed: bool) -> None:
+        self.connection = connection
+        self.message = message
+        self.command = header.command
+        self.flags = header.flags
+        self.message_id = header.message_id
+        self.credit_charge = header.credit_charge
+        self.credits_requested = header.credits
+        self.credits_granted = False
+        self.session_id = header.session_id
+        self.tree_id = header.tree_id
+        self.header_async_id = header.async_id
+        self.async_id = 0
+        self.sealed = sealed
+        self.failure = status.SUCCESS
+        self.session: Session | None = None
+        self.tree: Tree | None = None
+        self.opened: Open | None = None
+        self.pending: Pending[object] | None = None
+        self.compound: Compound | None = None
+
+    def need_session(self) -> Session:
+        """The session that dispatch has settled."""
+        if self.session is None:
+            raise StatusError(status.USER_SESSION_DELETED)
+        return self.session
+
+    def need_tree(self) -> Tree:
+        """The tree that dispatch has settled."""
+        if self.tree is None:
+            raise StatusError(status.NETWORK_NAME_DELETED)
+        return self.tree
+
+    def need_open(self) -> Open:
+        """The open that dispatch has settled."""
+        if self.opened is None:
+            raise StatusError(status.FILE_CLOSED)
+        return self.opened
+
+    def check_charge(self, size: int) -> None:
+        """Refuse a payload that the credits do not pay for ([MS-SMB2] 3.3.5.2.5)."""
+        if size > CREDIT_UNIT and size > max(self.credit_charge, 1) * CREDIT_UNIT:
+            raise StatusError(status.INVALID_PARAMETER)
+
+    def offload(self, call: Callable[[], T], finish: Callable[[T], Reply]) -> "Pending[T]":
+        """Run a blocking call on the open's handle in a thread; the handle stays open until it is done."""
+        opened = self.need_open()
+        opened.hold()
+        waiter = self.connection.server.runtime.offload(call)
+        waiter.when_done(lambda _: opened.release())
+        return Pending(waiter, finish, can_cancel=False)

@@ -1,0 +1,134 @@
+"""Frame -> connection -> dispatch -> connection -> transport. Read this first.
+
+A frame holds one request or several (a compound). They run in order; when one must wait, the compound stops there and
+goes on when its result has come. A request that waits longer than INTERIM_DELAY is told so (STATUS_PENDING), if it is
+the last of its compound.
+"""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from smbserver.connection.connection import MAX_PENDING, Connection
+from smbserver.connection.work import Compound, Pending, Reply, Work
+from smbserver.dispatch import complete, dispatch, dispatch_smb1
+from smbserver.errors import ProtocolViolation, WireError
+from smbserver.transport.tcp import TcpTransport
+from smbserver.wire import header
+
+log = logging.getLogger(__name__)
+
+INTERIM_DELAY: Final = 0.1  # seconds; sooner than any client's timeout, later than nearly every disk
+
+
+class Driver:
+    """Joins one transport and one connection."""
+
+    def __init__(
+        self, connection: Connection, transport: TcpTransport, ended: Callable[["Driver"], None]
+    ) -> None:
+        self.connection = connection
+        self.transport = transport
+        self._ended = ended
+        self.lost = False
+
+    @property
+    def max_frame(self) -> int:
+        """See FrameReceiver."""
+        return self.connection.max_frame
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is still waiting for its result."""
+        return bool(self.connection.pending)
+
+    def frame_received(self, frame: memoryview) -> None:
+        """Handle a frame; a breach of the protocol ends this connection and nothing else."""
+        try:
+            if frame[:4] == header.SMB1_ID:
+                answered = dispatch_smb1(self.connection, frame)
+                self.transport.send(self.connection.wrap([answered], None))
+                return
+            self._run(self.connection.receive(frame))
+        except (ProtocolViolation, WireError) as problem:
+            self._drop(str(problem))
+
+    def connection_lost(self, reason: str) -> None:
+        """The transport has ended: give back everything."""
+        self.lost = True
+        log.info("%s: connection ended: %s", self.connection.name, reason)
+        self.connection.end()
+        self._ended(self)
+
+    def _drop(self, reason: str) -> None:
+        log.warning("%s: dropped: %s", self.connection.name, reason)
+        self.transport.abort(reason)
+
+    def _run(self, compound: Compound) -> None:
+        works = compound.works
+        while compound.position < len(works):
+            work = works[compound.position]
+            outcome = dispatch(work)
+            if isinstance(outcome, Pending):
+                if self._wait(compound, work, outcome):
+                    return
+                outcome = complete(work, outcome)
+            self._answer(compound, work, outcome)
+        self._send(compound)
+
+    def _answer(self, compound: Compound, work: Work, outcome: object) -> None:
+        """Note a finished request and what the next related one inherits from it."""
+        compound.position += 1
+        if not isinstance(outcome, Reply):
+            return  # CANCEL
+        compound.answered.append((work, outcome))
+        if work.opened is not None:
+            compound.last_open = work.opened
+        if outcome.status & 0xC0000000 == 0xC0000000:
+            compound.last_failure = outcome.status
+
+    def _send(self, compound: Compound) -> None:
+        if compound.answered and not self.lost:
+            answered, compound.answered = compound.answered, []
+            self.transport.send(self.connection.wrap(answered, compound.sealed_by))
+
+    def _wait(self, compound: Compound, work: Work, pending: Pending[object]) -> bool:
+        """Park the compound until the result is there. False when it is there already."""
+        if pending.waiter.done:
+            return False
+        waiting = self.connection.pending
+        if len(waiting) >= MAX_PENDING and pending.can_cancel:
+            pending.waiter.cancel()
+            return False
+        waiting[work.message_id] = work
+        work.pending = pending
+        is_last = compound.position + 1 == len(compound.works)
+        stop_timer = (
+            self.connection.server.runtime.later(INTERIM_DELAY, lambda: self._interim(compound, work))
+            if is_last
+            else None
+        )
+
+        def resume(_: object) -> None:
+            if stop_timer is not None:
+                stop_timer()
+            self._resume(compound, work, pending)
+
+        pending.waiter.when_done(resume)
+        return True
+
+    def _interim(self, compound: Compound, work: Work) -> None:
+        if not self.lost:
+            self._send(compound)
+            self.transport.send(self.connection.interim(work))
+
+    def _resume(self, compound: Compound, work: Work, pending: Pending[object]) -> None:
+        self.connection.pending.pop(work.message_id, None)
+        work.pending = None
+        if self.lost:
+            return
+        try:
+            self._answer(compound, work, complete(work, pending))
+            self._run(compound)
+        except ProtocolViolation as problem:
+            self._drop(str(problem))

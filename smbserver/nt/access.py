@@ -1,0 +1,75 @@
+"""Access masks of files and directories ([MS-SMB2] 2.2.13.1) and the mapping of generic rights."""
+
+from typing import Final
+
+FILE_READ_DATA: Final = 0x00000001
+FILE_LIST_DIRECTORY: Final = 0x00000001
+FILE_WRITE_DATA: Final = 0x00000002
+FILE_ADD_FILE: Final = 0x00000002
+FILE_APPEND_DATA: Final = 0x00000004
+FILE_ADD_SUBDIRECTORY: Final = 0x00000004
+FILE_READ_EA: Final = 0x00000008
+FILE_WRITE_EA: Final = 0x00000010
+FILE_EXECUTE: Final = 0x00000020
+FILE_DELETE_CHILD: Final = 0x00000040
+FILE_READ_ATTRIBUTES: Final = 0x00000080
+FILE_WRITE_ATTRIBUTES: Final = 0x00000100
+DELETE: Final = 0x00010000
+READ_CONTROL: Final = 0x00020000
+WRITE_DAC: Final = 0x00040000
+WRITE_OWNER: Final = 0x00080000
+SYNCHRONIZE: Final = 0x00100000
+ACCESS_SYSTEM_SECURITY: Final = 0x01000000
+MAXIMUM_ALLOWED: Final = 0x02000000
+GENERIC_ALL: Final = 0x10000000
+GENERIC_EXECUTE: Final = 0x20000000
+GENERIC_WRITE: Final = 0x40000000
+GENERIC_READ: Final = 0x80000000
+
+FILE_GENERIC_READ: Final = READ_CONTROL | SYNCHRONIZE | FILE_READ_DATA | FILE_READ_EA | FILE_READ_ATTRIBUTES
+FILE_GENERIC_WRITE: Final = (
+    READ_CONTROL | SYNCHRONIZE | FILE_WRITE_DATA | FILE_APPEND_DATA | FILE_WRITE_EA | FILE_WRITE_ATTRIBUTES
+)
+FILE_GENERIC_EXECUTE: Final = READ_CONTROL | SYNCHRONIZE | FILE_EXECUTE | FILE_READ_ATTRIBUTES
+FILE_ALL_ACCESS: Final = 0x001F01FF
+
+# Rights that let their holder change something: what a read-only share never grants.
+MODIFYING: Final = (
+    FILE_WRITE_DATA
+    | FILE_APPEND_DATA
+    | FILE_WRITE_EA
+    | FILE_DELETE_CHILD
+    | FILE_WRITE_ATTRIBUTES
+    | DELETE
+    | WRITE_DAC
+    | WRITE_OWNER
+)
+# What an open may hold and still be a "stat open", which conflicts with nobody ([MS-FSA] 2.1.5.1.2).
+STAT_ONLY: Final = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE | READ_CONTROL
+# Bits a client may ask for; anything else is refused ([MS-SMB2] 2.2.13.1).
+VALID: Final = (
+    FILE_ALL_ACCESS
+    | ACCESS_SYSTEM_SECURITY
+    | MAXIMUM_ALLOWED
+    | GENERIC_ALL
+    | GENERIC_EXECUTE
+    | GENERIC_WRITE
+    | GENERIC_READ
+)
+
+FILE_SHARE_READ: Final = 0x1
+FILE_SHARE_WRITE: Final = 0x2
+FILE_SHARE_DELETE: Final = 0x4
+
+
+def expand_generic(mask: int) -> int:
+    """Replace the generic bits by the file rights they stand for ([MS-DTYP] 2.4.3, [MS-SMB2] 2.2.13.1)."""
+    if mask & GENERIC_READ:
+        mask |= FILE_GENERIC_READ
+    if mask & GENERIC_WRITE:
+        mask |= FILE_GENERIC_WRITE
+    if mask & GENERIC_EXECUTE:
+        mask |= FILE_GENERIC_EXECUTE
+    if mask & GENERIC_ALL:
+        mask |= FILE_ALL_ACCESS
+    return mask & ~(GENERIC_READ | GENERIC_WRITE | GENERIC_EXECUTE | GENERIC_ALL)

@@ -1,0 +1,106 @@
+"""An open file or directory ([MS-SMB2] 3.3.1.10) and how it ends."""
+
+import logging
+from collections.abc import Iterator
+
+from smbserver.backend.base import Backend, Handle
+from smbserver.nt.metadata import Metadata
+from smbserver.nt.names import Path, Pattern
+from smbserver.objects.tree import Tree
+from smbserver.sharing.file_state import FileState, FileTable, Holder
+
+log = logging.getLogger(__name__)
+
+
+class Cursor:
+    """Where a directory enumeration stands. `waiting` is an entry that did not fit into the last reply."""
+
+    __slots__ = ("entries", "pattern", "started", "waiting")
+
+    def __init__(self, entries: Iterator[tuple[str, Metadata]], pattern: Pattern) -> None:
+        self.entries = entries
+        self.pattern = pattern
+        self.waiting: tuple[str, Metadata] | None = None
+        self.started = False
+
+
+class Open:
+    """Belongs to one session. `hold` and `release` bracket work in threads: the handle outlives it."""
+
+    __slots__ = (
+        "_closed",
+        "_running",
+        "backend",
+        "cursor",
+        "delete_on_close",
+        "granted",
+        "handle",
+        "holder",
+        "mode",
+        "pattern_text",
+        "position",
+        "state",
+        "tree",
+        "volatile_id",
+    )
+
+    def __init__(
+        self,
+        volatile_id: int,
+        tree: Tree,
+        backend: Backend,
+        handle: Handle,
+        state: FileState,
+        holder: Holder,
+        mode: int,
+        delete_on_close: bool,
+    ) -> None:
+        self.volatile_id = volatile_id
+        self.tree = tree
+        self.backend = backend
+        self.handle = handle
+        self.state = state
+        self.holder = holder
+        self.granted = holder.granted
+        self.mode = mode
+        self.delete_on_close = delete_on_close
+        self.position = 0
+        self.cursor: Cursor | None = None
+        self.pattern_text = "*"
+        self._running = 0
+        self._closed = False
+
+    @property
+    def path(self) -> Path:
+        """Where the file is below the share's root now."""
+        return self.holder.path
+
+    def hold(self) -> None:
+        """A thread is about to use the handle."""
+        self._running += 1
+
+    def release(self) -> None:
+        """The thread is done; a close that waited for it happens now."""
+        self._running -= 1
+        if self._closed and not self._running:
+            self.handle.close()
+
+    def close(self, files: FileTable) -> None:
+        """End the open, and the file with it when it was to be deleted and nobody else has it open."""
+        if self._closed:
+            return
+        self._closed = True
+        if self.delete_on_close and not self.state.delete_pending:
+            self.state.set_delete(self.holder.path, self.backend)
+        if self.cursor is not None:
+            self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
+            self.cursor = None
+        delete_path = self.state.delete_path
+        if files.leave(self.state, self.holder) and delete_path is not None:
+            try:
+                self.backend.remove(delete_path, self.handle.identity)
+            except OSError as error:
+                # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays.
+                log.info("not deleted at its last close: %r: %s", "\\".join(delete_path), error.strerror)
+        if not self._running:
+            self.handle.close()

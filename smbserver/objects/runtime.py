@@ -1,0 +1,24 @@
+"""The one door between the protocol code and the world: time, randomness, threads, timers."""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from smbserver.waiter import Waiter
+
+T = TypeVar("T")
+
+
+class Runtime(Protocol):
+    """Given by the composition root; a test gives its own."""
+
+    def now(self) -> int:
+        """The present as FILETIME."""
+
+    def random(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+
+    def offload(self, call: Callable[[], T]) -> Waiter[T]:
+        """Run a blocking call in a thread. The waiter resolves on the event loop; it cannot be cancelled."""
+
+    def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
+        """Call back after a time; returns what cancels that."""

@@ -1,0 +1,67 @@
+"""What all connections of a server share: settings, shares, sessions, open files."""
+
+import enum
+from typing import NamedTuple
+
+from smbserver.auth.accounts import Accounts
+from smbserver.auth.ntlm import Names
+from smbserver.objects.runtime import Runtime
+from smbserver.objects.session import Session
+from smbserver.objects.share import Share
+from smbserver.sharing.file_state import FileTable
+
+
+class Encryption(enum.Enum):
+    """Whether sealing is possible, or the only way in."""
+
+    OFF = "off"
+    OFFERED = "offered"
+    REQUIRED = "required"
+
+
+class Policy(NamedTuple):
+    """What the server insists on; dialects are revision numbers."""
+
+    min_dialect: int = 0x0202
+    max_dialect: int = 0x0311
+    signing_required: bool = True
+    encryption: Encryption = Encryption.OFFERED
+
+
+class ServerState:
+    """One per server. `guid` is the same on every connection: clients compare."""
+
+    def __init__(
+        self, runtime: Runtime, names: Names, accounts: Accounts, shares: list[Share], policy: Policy, guid: bytes
+    ) -> None:
+        self.runtime = runtime
+        self.names = names
+        self.accounts = accounts
+        self.policy = policy
+        self.guid = guid
+        self.start_time = runtime.now()
+        self.files = FileTable()
+        self.sessions: dict[int, Session] = {}
+        self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
+        self._last_open_id = 0
+
+    def find_share(self, name: str) -> Share | None:
+        """A share by name, without regard to case."""
+        return self._shares.get(name.upper())
+
+    @property
+    def shares(self) -> list[Share]:
+        """All shares, IPC$ last."""
+        return list(self._shares.values())
+
+    def new_session_id(self) -> int:
+        """An unpredictable id that nobody has; never 0 or all ones."""
+        while True:
+            session_id = int.from_bytes(self.runtime.random(8), "little") & 0x7FFFFFFFFFFFFFFF
+            if session_id and session_id not in self.sessions:
+                return session_id
+
+    def new_open_id(self) -> int:
+        """An id no open of this server had before."""
+        self._last_open_id += 1
+        return self._last_open_id

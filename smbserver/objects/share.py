@@ -1,0 +1,31 @@
+"""A share: a name over a backend, and what may be done with it ([MS-SMB2] 3.3.1.6)."""
+
+from smbserver.backend.base import Backend
+from smbserver.nt import access
+
+
+class Share:
+    """`backend` is None for IPC$. `encrypt`: only sealed requests are served."""
+
+    __slots__ = ("backend", "comment", "encrypt", "name", "read_only")
+
+    def __init__(
+        self, name: str, backend: Backend | None, comment: str = "", read_only: bool = False, encrypt: bool = False
+    ) -> None:
+        self.name = name
+        self.backend = backend
+        self.comment = comment
+        self.read_only = read_only
+        self.encrypt = encrypt
+
+    @property
+    def is_pipe(self) -> bool:
+        """True for IPC$."""
+        return self.backend is None
+
+    @property
+    def maximal_access(self) -> int:
+        """The rights anybody can have here: the one gate that makes a share read-only."""
+        if self.read_only:
+            return access.FILE_ALL_ACCESS & ~access.MODIFYING
+        return access.FILE_ALL_ACCESS

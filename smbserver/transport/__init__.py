@@ -1,0 +1,1 @@
+"""Bytes to frames and back. Knows no SMB."""

@@ -1,0 +1,222 @@
+"""One TCP connection as frames: receive buffer, send queue, back pressure ([MS-SMB2] 2.1).
+
+Theory of operation. The socket is non-blocking and watched by the event loop. One readiness event is one `recv_into`;
+all complete frames in the buffer are handed over, and what they made us owe is sent with one `sendmsg` at the end.
+Small frames are copied out of the shared buffer, so nobody can hold a view into it; a frame that does not fit
+gets a buffer of its own size and is received straight into that. When the peer does not take what we send, reading
+stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
+"""
+
+import asyncio
+import socket
+from collections import deque
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final, Protocol
+
+Buffer = bytes | bytearray | memoryview
+
+RECEIVE_BUFFER: Final = 128 * 1024  # holds every small frame of a deep queue; a larger frame has its own buffer
+QUEUE_LIMIT: Final = 16 * 1024 * 1024  # two of the largest reads: enough to keep a fast client busy
+FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, so that the kernel gets work early
+BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
+FRAME_HEADER: Final = 4
+
+
+class FrameReceiver(Protocol):
+    """What a transport talks to."""
+
+    @property
+    def max_frame(self) -> int:
+        """The largest frame now allowed, in bytes: small before login."""
+
+    def frame_received(self, frame: memoryview) -> None:
+        """A whole frame; the view stays valid as long as it is kept."""
+
+    def connection_lost(self, reason: str) -> None:
+        """The connection is over. Called once, last."""
+
+
+class TcpTransport:
+    """Owns a connected, non-blocking socket. All methods belong to the event loop's thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+        self._loop = loop
+        self._socket = sock
+        self._fd = sock.fileno()
+        self._receiver: FrameReceiver | None = None
+        self._buffer = bytearray(RECEIVE_BUFFER)
+        self._view = memoryview(self._buffer)
+        self._start = self._end = 0
+        self._large: memoryview | None = None
+        self._large_have = 0
+        self._queue: deque[Buffer] = deque()
+        self._queued = 0
+        self._in_batch = False
+        self._reading = False
+        self._writing = False
+        self._closing = False
+        self._draining = False
+        self.closed = False
+
+    def start(self, receiver: FrameReceiver) -> None:
+        """Begin to read, delivering to `receiver`."""
+        self._receiver = receiver
+        self._resume()
+
+    def send(self, buffers: Iterable[Buffer]) -> None:
+        """Queue one frame given in parts. Nothing happens on a closed connection."""
+        if self.closed or self._closing:
+            return
+        parts = list(buffers)
+        length = sum(map(len, parts))
+        self._queue.append(length.to_bytes(FRAME_HEADER, "big"))
+        self._queue.extend(parts)
+        self._queued += length + FRAME_HEADER
+        if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
+            self._flush()
+
+    def pause(self) -> None:
+        """Take no more frames; what was received is still answered."""
+        self._draining = True
+        self._pause()
+
+    def close(self) -> None:
+        """Send what is queued, then end the connection. Reading stops at once."""
+        self._closing = True
+        self._pause()
+        if not self._queue:
+            self.abort("closed by the server")
+
+    def abort(self, reason: str) -> None:
+        """End the connection now; what is queued is dropped."""
+        if self.closed:
+            return
+        self.closed = True
+        self._pause()
+        if self._writing:
+            self._loop.remove_writer(self._fd)
+            self._writing = False
+        self._queue.clear()
+        self._socket.close()
+        if self._receiver is not None:
+            self._loop.call_soon(self._receiver.connection_lost, reason)
+
+    def _pause(self) -> None:
+        if self._reading:
+            self._loop.remove_reader(self._fd)
+            self._reading = False
+
+    def _resume(self) -> None:
+        if not self._reading and not self.closed and not self._closing and not self._draining:
+            self._loop.add_reader(self._fd, self._readable)
+            self._reading = True
+
+    def _readable(self) -> None:
+        self._in_batch = True
+        try:
+            self._receive()
+        finally:
+            self._in_batch = False
+            if self._queue and not self._writing and not self.closed:
+                self._flush()
+
+    def _receive(self) -> None:
+        target = self._view[self._end :] if self._large is None else self._large[self._large_have :]
+        try:
+            count = self._socket.recv_into(target)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.abort(f"receive: {error.strerror}")
+            return
+        if count == 0:
+            self.abort("closed by the client")
+            return
+        if self._large is not None:
+            self._large_have += count
+            if self._large_have == len(self._large):
+                frame, self._large = self._large, None
+                self._deliver(frame)
+            return
+        self._end += count
+        self._take_frames()
+
+    def _take_frames(self) -> None:
+        """Hand over every complete frame in the buffer, as long as the peer takes our replies."""
+        assert self._receiver is not None
+        while self._end - self._start >= FRAME_HEADER and not self.closed and not self._closing:
+            if self._queued > QUEUE_LIMIT or self._draining:
+                self._pause()
+                break
+            start = self._start
+            length = int.from_bytes(self._view[start : start + FRAME_HEADER], "big")
+            if length > self._receiver.max_frame:  # also catches a type byte other than 0
+                self.abort(f"frame of {length} bytes")
+                return
+            body = start + FRAME_HEADER
+            if self._end - body >= length:
+                self._start = body + length
+                self._deliver(memoryview(bytes(self._view[body : self._start])))
+            elif length > RECEIVE_BUFFER - FRAME_HEADER:
+                self._begin_large(body, length)
+                break
+            else:
+                break
+        if self._start == self._end:
+            self._start = self._end = 0
+        elif self._start:
+            rest = self._end - self._start
+            self._buffer[:rest] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, rest
+
+    def _begin_large(self, body: int, length: int) -> None:
+        have = self._end - body
+        large = bytearray(length)
+        large[:have] = self._view[body : self._end]
+        self._large, self._large_have = memoryview(large), have
+        self._start = self._end = 0
+
+    def _deliver(self, frame: memoryview) -> None:
+        assert self._receiver is not None
+        self._receiver.frame_received(frame)
+
+    def _flush(self) -> None:
+        queue = self._queue
+        while queue:
+            try:
+                sent = self._socket.sendmsg(list(islice(queue, BUFFERS_PER_CALL)))
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError as error:
+                self.abort(f"send: {error.strerror}")
+                return
+            self._queued -= sent
+            while queue and sent >= len(queue[0]):
+                sent -= len(queue.popleft())
+            if sent:
+                queue[0] = memoryview(queue[0])[sent:]
+        if queue and not self._writing:
+            self._loop.add_writer(self._fd, self._writable)
+            self._writing = True
+
+    def _writable(self) -> None:
+        self._flush()
+        if self.closed:
+            return
+        if not self._queue:
+            self._loop.remove_writer(self._fd)
+            self._writing = False
+            if self._closing:
+                self.abort("closed by the server")
+                return
+        if not self._reading and self._queued <= QUEUE_LIMIT // 2:
+            self._resume()
+            # Frames may be waiting in the buffer, and no event will tell of them.
+            self._in_batch = True
+            try:
+                self._take_frames()
+            finally:
+                self._in_batch = False
+            if self._queue and not self._writing and not self.closed:
+                self._flush()

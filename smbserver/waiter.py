@@ -1,0 +1,67 @@
+"""A one-shot result that comes later: how sans-IO code says "not yet"."""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Waiter(Generic[T]):
+    """Resolves exactly once, with a value, an error, or by being cancelled.
+
+    `on_cancel`, when given, is called once if the waiter is cancelled while it is pending; it undoes whatever
+    would have resolved it. Resolving a waiter that is done is ignored: the loser of a race has nothing to say.
+    Not safe across threads.
+    """
+
+    __slots__ = ("_callbacks", "_error", "_on_cancel", "_value", "cancelled", "done")
+
+    def __init__(self, on_cancel: Callable[[], None] | None = None) -> None:
+        self.done = False
+        self.cancelled = False
+        self._value: T | None = None
+        self._error: BaseException | None = None
+        self._callbacks: list[Callable[[Waiter[T]], None]] = []
+        self._on_cancel = on_cancel
+
+    def resolve(self, value: T) -> None:
+        """Finish with a value."""
+        if not self.done:
+            self._value = value
+            self._finish()
+
+    def fail(self, error: BaseException) -> None:
+        """Finish with an error, which `result` raises."""
+        if not self.done:
+            self._error = error
+            self._finish()
+
+    def cancel(self) -> None:
+        """Finish without a result and undo what was under way."""
+        if not self.done:
+            self.cancelled = True
+            undo, self._on_cancel = self._on_cancel, None
+            self._finish()
+            if undo is not None:
+                undo()
+
+    def result(self) -> T:
+        """Return the value or raise the error. Only valid when done and not cancelled."""
+        if self._error is not None:
+            raise self._error
+        if not self.done or self.cancelled:
+            raise RuntimeError("the waiter has no result")
+        return self._value  # type: ignore[return-value]  # done without error: _value is a T
+
+    def when_done(self, callback: Callable[["Waiter[T]"], None]) -> None:
+        """Call back once done; at once if it is done already."""
+        if self.done:
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    def _finish(self) -> None:
+        self.done = True
+        callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            callback(self)

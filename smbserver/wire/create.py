@@ -1,0 +1,140 @@
+"""SMB2 CREATE ([MS-SMB2] 2.2.13, 2.2.14) and its create contexts."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field, text
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+OPLOCK_LEVEL_NONE: Final = 0x00
+OPLOCK_LEVEL_LEASE: Final = 0xFF
+
+REQUEST = Struct("<HBBIQQIIIIIHHII")
+RESPONSE = Struct("<HBBIQQQQQQIIQQII")
+CONTEXT = Struct("<IHHHHI")
+MAX_CONTEXTS: Final = 32  # a dozen kinds exist
+MAX_CONTEXT_BYTES: Final = 64 * 1024  # a security descriptor or EA list at its largest
+
+QUERY_MAXIMAL_ACCESS: Final = b"MxAc"
+QUERY_ON_DISK_ID: Final = b"QFid"
+ALLOCATION_SIZE: Final = b"AlSi"
+TIMEWARP: Final = b"TWrp"
+EA_BUFFER: Final = b"ExtA"
+SD_BUFFER: Final = b"SecD"
+DURABLE_REQUEST: Final = b"DHnQ"
+DURABLE_RECONNECT: Final = b"DHnC"
+DURABLE_REQUEST_V2: Final = b"DH2Q"
+DURABLE_RECONNECT_V2: Final = b"DH2C"
+REQUEST_LEASE: Final = b"RqLs"
+
+
+class CreateRequest(NamedTuple):
+    """What is to be opened and how; `contexts` maps a context's name to its data."""
+
+    requested_oplock_level: int
+    impersonation_level: int
+    desired_access: int
+    file_attributes: int
+    share_access: int
+    create_disposition: int
+    create_options: int
+    name: str
+    contexts: dict[bytes, bytes]
+
+
+def decode(message: memoryview) -> CreateRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short CREATE")
+    (
+        _,
+        _,
+        oplock,
+        impersonation,
+        _,
+        _,
+        access,
+        attributes,
+        share,
+        disposition,
+        options,
+        name_offset,
+        name_length,
+        contexts_offset,
+        contexts_length,
+    ) = REQUEST.unpack_from(message, HEADER_SIZE)
+    end = HEADER_SIZE + REQUEST.size
+    name = text(field(message, name_offset, name_length, end))
+    contexts = decode_contexts(field(message, contexts_offset, contexts_length, end)) if contexts_length else {}
+    return CreateRequest(oplock, impersonation, access, attributes, share, disposition, options, name, contexts)
+
+
+def decode_contexts(chain: memoryview) -> dict[bytes, bytes]:
+    """A chain of create contexts (2.2.13.2). Raises WireError; the first of two with one name counts.
+
+    Every step moves forward by a multiple of 8 and stays inside the chain.
+    """
+    if len(chain) > MAX_CONTEXT_BYTES:
+        raise WireError("create contexts too large")
+    contexts: dict[bytes, bytes] = {}
+    offset = 0
+    for _ in range(MAX_CONTEXTS):
+        rest = chain[offset:]
+        if len(rest) < CONTEXT.size:
+            raise WireError("create context cut short")
+        following, name_offset, name_length, _, data_offset, data_length = CONTEXT.unpack_from(rest)
+        if following:
+            if following % 8 or following < CONTEXT.size or following >= len(rest):
+                raise WireError("create context chain does not move forward")
+            rest = rest[:following]
+        name = bytes(field(rest, name_offset, name_length, CONTEXT.size))
+        data = bytes(field(rest, data_offset, data_length, CONTEXT.size))
+        if len(name) < 4:
+            raise WireError("create context without a name")
+        contexts.setdefault(name, data)
+        if not following:
+            return contexts
+        offset += following
+    raise WireError("too many create contexts")
+
+
+def encode_contexts(contexts: list[tuple[bytes, bytes]]) -> bytes:
+    """A chain of contexts for a reply: names at 16, data 8-aligned."""
+    encoded = []
+    for index, (name, data) in enumerate(contexts):
+        name_end = CONTEXT.size + len(name)
+        data_offset = name_end + -name_end % 8 if data else 0
+        size = (data_offset or name_end) + len(data)
+        last = index + 1 == len(contexts)
+        padded = size if last else size + -size % 8
+        entry = CONTEXT.pack(0 if last else padded, CONTEXT.size, len(name), 0, data_offset, len(data)) + name
+        if data:
+            entry = entry.ljust(data_offset, b"\0") + data
+        encoded.append(entry.ljust(padded, b"\0"))
+    return b"".join(encoded)
+
+
+class CreateResponse(NamedTuple):
+    """The opened file; times are FILETIMEs, sizes bytes, `contexts` an encoded chain."""
+
+    oplock_level: int
+    create_action: int
+    creation_time: int
+    last_access_time: int
+    last_write_time: int
+    change_time: int
+    allocation_size: int
+    end_of_file: int
+    file_attributes: int
+    persistent_id: int
+    volatile_id: int
+    contexts: bytes
+
+    def encode(self) -> bytes:
+        """The body."""
+        offset = HEADER_SIZE + RESPONSE.size if self.contexts else 0
+        return (
+            RESPONSE.pack(89, self.oplock_level, 0, *self[1:9], 0, self[9], self[10], offset, len(self.contexts))
+            + self.contexts
+        )

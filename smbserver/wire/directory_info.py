@@ -1,0 +1,131 @@
+"""Directory entries for QUERY_DIRECTORY ([MS-FSCC] 2.4.10 and its relatives)."""
+
+from collections.abc import Callable
+from struct import Struct
+from typing import Final
+
+from smbserver.nt.metadata import Metadata
+
+DIRECTORY: Final = 1
+FULL_DIRECTORY: Final = 2
+BOTH_DIRECTORY: Final = 3
+NAMES: Final = 12
+ID_BOTH_DIRECTORY: Final = 37
+ID_FULL_DIRECTORY: Final = 38
+
+# NextEntryOffset, FileIndex, four times, EndOfFile, AllocationSize, FileAttributes, FileNameLength, ...
+_DIRECTORY = Struct("<IIQQQQQQII")
+_FULL = Struct("<IIQQQQQQIII")
+_BOTH = Struct("<IIQQQQQQIIIBB24s")
+_ID_BOTH = Struct("<IIQQQQQQIIIBB24sHQ")
+_ID_FULL = Struct("<IIQQQQQQIIIIQ")
+_NAMES = Struct("<III")
+_NO_SHORT_NAME: Final = bytes(24)
+
+Encoder = Callable[[int, Metadata, bytes], bytes]
+"""(NextEntryOffset, metadata, UTF-16LE name) -> the entry without padding."""
+
+
+def _directory(following: int, m: Metadata, name: bytes) -> bytes:
+    return _DIRECTORY.pack(following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name)) + name
+
+
+def _full(following: int, m: Metadata, name: bytes) -> bytes:
+    return _FULL.pack(following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), 0) + name
+
+
+def _both(following: int, m: Metadata, name: bytes) -> bytes:
+    head = _BOTH.pack(
+        following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), 0, 0, 0, _NO_SHORT_NAME
+    )
+    return head + name
+
+
+def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _ = m
+    return (
+        _ID_BOTH.pack(
+            following,
+            0,
+            created,
+            accessed,
+            written,
+            changed,
+            end,
+            allocation,
+            attributes,
+            len(name),
+            0,
+            0,
+            0,
+            _NO_SHORT_NAME,
+            0,
+            file_id,
+        )
+        + name
+    )
+
+
+def _id_full(following: int, m: Metadata, name: bytes) -> bytes:
+    head = _ID_FULL.pack(
+        following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), 0, 0, m.file_id
+    )
+    return head + name
+
+
+def _names(following: int, m: Metadata, name: bytes) -> bytes:
+    return _NAMES.pack(following, 0, len(name)) + name
+
+
+# Class -> how an entry is encoded and the size of its fixed part.
+CLASSES: Final[dict[int, tuple[Encoder, int]]] = {
+    DIRECTORY: (_directory, _DIRECTORY.size),
+    FULL_DIRECTORY: (_full, _FULL.size),
+    BOTH_DIRECTORY: (_both, _BOTH.size),
+    NAMES: (_names, _NAMES.size),
+    ID_BOTH_DIRECTORY: (_id_both, _ID_BOTH.size),
+    ID_FULL_DIRECTORY: (_id_full, _ID_FULL.size),
+}
+
+
+class EntryList:
+    """Collects entries until the client's buffer is full. The last entry's NextEntryOffset is 0 and it is not padded."""
+
+    __slots__ = ("_encode", "_entries", "_fixed", "_last", "_room", "_used")
+
+    def __init__(self, info_class: int, room: int) -> None:
+        self._encode, self._fixed = CLASSES[info_class]
+        self._room = room
+        self._used = 0
+        self._entries: list[bytes] = []
+        self._last: tuple[Metadata, bytes] | None = None
+
+    def add(self, name: str, meta: Metadata) -> bool:
+        """Take the entry; False when it does not fit, and then nothing has changed."""
+        raw = name.encode("utf-16-le", "surrogatepass")
+        start = self._used + -self._used % 8
+        end = start + self._fixed + len(raw)
+        if end > self._room:
+            return False
+        if self._last is not None:
+            self._flush_last()
+        self._last = (meta, raw)
+        self._used = end
+        return True
+
+    def _flush_last(self) -> None:
+        assert self._last is not None
+        meta, raw = self._last
+        size = self._fixed + len(raw)
+        padded = size + -size % 8
+        self._entries.append(self._encode(padded, meta, raw).ljust(padded, b"\0"))
+
+    def __len__(self) -> int:
+        """How many entries were taken."""
+        return len(self._entries) + (self._last is not None)
+
+    def encode(self) -> bytes:
+        """All entries as one buffer."""
+        if self._last is None:
+            return b""
+        return b"".join(self._entries) + self._encode(0, *self._last)

@@ -1,0 +1,83 @@
+"""The SMB2 header ([MS-SMB2] 2.2.1), command codes and header flags."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+
+PROTOCOL_ID: Final = b"\xfeSMB"
+TRANSFORM_ID: Final = b"\xfdSMB"
+COMPRESSION_ID: Final = b"\xfcSMB"
+SMB1_ID: Final = b"\xffSMB"
+
+NEGOTIATE: Final = 0
+SESSION_SETUP: Final = 1
+LOGOFF: Final = 2
+TREE_CONNECT: Final = 3
+TREE_DISCONNECT: Final = 4
+CREATE: Final = 5
+CLOSE: Final = 6
+FLUSH: Final = 7
+READ: Final = 8
+WRITE: Final = 9
+LOCK: Final = 10
+IOCTL: Final = 11
+CANCEL: Final = 12
+ECHO: Final = 13
+QUERY_DIRECTORY: Final = 14
+CHANGE_NOTIFY: Final = 15
+QUERY_INFO: Final = 16
+SET_INFO: Final = 17
+OPLOCK_BREAK: Final = 18
+
+SERVER_TO_REDIR: Final = 0x00000001
+ASYNC_COMMAND: Final = 0x00000002
+RELATED_OPERATIONS: Final = 0x00000004
+SIGNED: Final = 0x00000008
+REPLAY_OPERATION: Final = 0x20000000
+
+LAYOUT: Final = Struct("<4sHHIHHIIQIIQ16s")
+SIZE: Final = LAYOUT.size
+SIGNATURE_OFFSET: Final = 48
+NO_SIGNATURE: Final = bytes(16)
+
+
+class Header(NamedTuple):
+    """Every field of the header, in order. `reserved` and `tree_id` are the AsyncId of an asynchronous message.
+
+    `status` is ChannelSequence and Reserved in a request of the 3.x dialects, 0 in other requests.
+    """
+
+    protocol_id: bytes
+    structure_size: int
+    credit_charge: int
+    status: int
+    command: int
+    credits: int
+    flags: int
+    next_command: int
+    message_id: int
+    reserved: int
+    tree_id: int
+    session_id: int
+    signature: bytes
+
+    @property
+    def async_id(self) -> int:
+        """The AsyncId; only meaningful when ASYNC_COMMAND is set."""
+        return self.tree_id << 32 | self.reserved
+
+
+def decode(frame: memoryview, offset: int) -> Header:
+    """Read the header at `offset`. Raises WireError when it is short or not an SMB2 header."""
+    if len(frame) - offset < SIZE:
+        raise WireError("shorter than an SMB2 header")
+    header = Header._make(LAYOUT.unpack_from(frame, offset))
+    if header.protocol_id != PROTOCOL_ID or header.structure_size != SIZE:
+        raise WireError("not an SMB2 header")
+    return header
+
+
+def encode(header: Header) -> bytes:
+    """The 64 bytes of a header."""
+    return LAYOUT.pack(*header)

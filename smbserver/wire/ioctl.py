@@ -1,0 +1,76 @@
+"""SMB2 IOCTL ([MS-SMB2] 2.2.31, 2.2.32) and the FSCTL codes this server knows."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+FSCTL_DFS_GET_REFERRALS: Final = 0x00060194
+FSCTL_DFS_GET_REFERRALS_EX: Final = 0x000601B0
+FSCTL_PIPE_PEEK: Final = 0x0011400C
+FSCTL_PIPE_WAIT: Final = 0x00110018
+FSCTL_PIPE_TRANSCEIVE: Final = 0x0011C017
+FSCTL_SRV_ENUMERATE_SNAPSHOTS: Final = 0x00144064
+FSCTL_VALIDATE_NEGOTIATE_INFO: Final = 0x00140204
+
+IS_FSCTL: Final = 0x1
+
+REQUEST = Struct("<HHIQQIIIIIIII")
+RESPONSE = Struct("<HHIQQIIIIII")
+FILE_ID_OFFSET: Final = HEADER_SIZE + 8
+NO_FILE_ID: Final = 0xFFFFFFFFFFFFFFFF
+
+
+class IoctlRequest(NamedTuple):
+    """A control code with its input and how much output the client takes."""
+
+    ctl_code: int
+    persistent_id: int
+    volatile_id: int
+    max_input_response: int
+    max_output_response: int
+    flags: int
+    input: memoryview
+
+
+def decode(message: memoryview) -> IoctlRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short IOCTL")
+    (_, _, code, persistent, volatile, offset, count, max_in, _, _, max_out, flags, _) = REQUEST.unpack_from(
+        message, HEADER_SIZE
+    )
+    data = field(message, offset, count, HEADER_SIZE + REQUEST.size)
+    return IoctlRequest(code, persistent, volatile, max_in, max_out, flags, data)
+
+
+def encode_response(ctl_code: int, persistent_id: int, volatile_id: int, output: bytes) -> bytes:
+    """The body with its output; no input is echoed, and both offsets point behind the fixed part."""
+    offset = HEADER_SIZE + RESPONSE.size
+    return (
+        RESPONSE.pack(49, 0, ctl_code, persistent_id, volatile_id, offset, 0, offset, len(output), 0, 0) + output
+    )
+
+
+VALIDATE_NEGOTIATE_REQUEST = Struct("<I16sHH")
+VALIDATE_NEGOTIATE_RESPONSE = Struct("<I16sHH")
+
+
+class ValidateNegotiateInfo(NamedTuple):
+    """What the client believes it sent in NEGOTIATE (2.2.31.4)."""
+
+    capabilities: int
+    guid: bytes
+    security_mode: int
+    dialects: tuple[int, ...]
+
+
+def decode_validate_negotiate(data: memoryview) -> ValidateNegotiateInfo:
+    """Read the input of FSCTL_VALIDATE_NEGOTIATE_INFO. Raises WireError."""
+    if len(data) < VALIDATE_NEGOTIATE_REQUEST.size:
+        raise WireError("short VALIDATE_NEGOTIATE_INFO")
+    capabilities, guid, mode, count = VALIDATE_NEGOTIATE_REQUEST.unpack_from(data)
+    raw = field(data, VALIDATE_NEGOTIATE_REQUEST.size, 2 * count, VALIDATE_NEGOTIATE_REQUEST.size)
+    return ValidateNegotiateInfo(capabilities, guid, mode, tuple(raw.cast("H")) if count else ())

@@ -1,0 +1,45 @@
+"""SMB2 QUERY_DIRECTORY ([MS-SMB2] 2.2.33, 2.2.34)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field, text
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+RESTART_SCANS: Final = 0x01
+RETURN_SINGLE_ENTRY: Final = 0x02
+INDEX_SPECIFIED: Final = 0x04
+REOPEN: Final = 0x10
+
+REQUEST = Struct("<HBBIQQHHI")
+RESPONSE = Struct("<HHI")
+FILE_ID_OFFSET: Final = HEADER_SIZE + 8
+
+
+class QueryDirectoryRequest(NamedTuple):
+    """A pattern, an information class and the room the client has."""
+
+    file_information_class: int
+    flags: int
+    file_index: int
+    persistent_id: int
+    volatile_id: int
+    output_buffer_length: int
+    pattern: str
+
+
+def decode(message: memoryview) -> QueryDirectoryRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short QUERY_DIRECTORY")
+    (_, info_class, flags, index, persistent, volatile, offset, length, room) = REQUEST.unpack_from(
+        message, HEADER_SIZE
+    )
+    pattern = text(field(message, offset, length, HEADER_SIZE + REQUEST.size))
+    return QueryDirectoryRequest(info_class, flags, index, persistent, volatile, room, pattern)
+
+
+def encode_response(length: int) -> bytes:
+    """The fixed part; `length` bytes of entries follow it."""
+    return RESPONSE.pack(9, HEADER_SIZE + RESPONSE.size, length)

@@ -1,0 +1,46 @@
+"""SMB2 QUERY_INFO ([MS-SMB2] 2.2.37, 2.2.38)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+INFO_FILE: Final = 1
+INFO_FILESYSTEM: Final = 2
+INFO_SECURITY: Final = 3
+INFO_QUOTA: Final = 4
+
+REQUEST = Struct("<HBBIHHIIIQQ")
+RESPONSE = Struct("<HHI")
+FILE_ID_OFFSET: Final = HEADER_SIZE + 24
+
+
+class QueryInfoRequest(NamedTuple):
+    """Which class of information, and the room the client has for it."""
+
+    info_type: int
+    file_info_class: int
+    output_buffer_length: int
+    additional_information: int
+    flags: int
+    persistent_id: int
+    volatile_id: int
+    input: memoryview
+
+
+def decode(message: memoryview) -> QueryInfoRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short QUERY_INFO")
+    (_, kind, info_class, room, offset, _, length, additional, flags, persistent, volatile) = REQUEST.unpack_from(
+        message, HEADER_SIZE
+    )
+    data = field(message, offset, length, HEADER_SIZE + REQUEST.size)
+    return QueryInfoRequest(kind, info_class, room, additional, flags, persistent, volatile, data)
+
+
+def encode_response(data: bytes) -> bytes:
+    """The body with its information."""
+    return RESPONSE.pack(9, HEADER_SIZE + RESPONSE.size, len(data)) + data

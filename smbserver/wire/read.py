@@ -1,0 +1,43 @@
+"""SMB2 READ ([MS-SMB2] 2.2.19, 2.2.20)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+FLAG_READ_UNBUFFERED: Final = 0x01
+
+REQUEST = Struct("<HBBIQQQIIIHH")
+RESPONSE = Struct("<HBBIII")
+FILE_ID_OFFSET: Final = HEADER_SIZE + 16
+DATA_OFFSET: Final = HEADER_SIZE + RESPONSE.size
+
+
+class ReadRequest(NamedTuple):
+    """`length` bytes at `offset`, at least `minimum_count` of them."""
+
+    structure_size: int
+    padding: int
+    flags: int
+    length: int
+    offset: int
+    persistent_id: int
+    volatile_id: int
+    minimum_count: int
+    channel: int
+    remaining_bytes: int
+    channel_info_offset: int
+    channel_info_length: int
+
+
+def decode(message: memoryview) -> ReadRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short READ")
+    return ReadRequest._make(REQUEST.unpack_from(message, HEADER_SIZE))
+
+
+def encode_response(length: int) -> bytes:
+    """The fixed part; `length` bytes of data follow it in the same message."""
+    return RESPONSE.pack(17, DATA_OFFSET, 0, length, 0, 0)

@@ -1,0 +1,40 @@
+"""SMB2 SESSION_SETUP ([MS-SMB2] 2.2.5, 2.2.6)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+SESSION_FLAG_BINDING: Final = 0x01
+SESSION_FLAG_IS_GUEST: Final = 0x0001
+SESSION_FLAG_IS_NULL: Final = 0x0002
+SESSION_FLAG_ENCRYPT_DATA: Final = 0x0004
+
+REQUEST = Struct("<HBBIIHHQ")
+RESPONSE = Struct("<HHHH")
+
+
+class SessionSetupRequest(NamedTuple):
+    """One leg of a login; `security_buffer` is the client's GSS or NTLMSSP token."""
+
+    flags: int
+    security_mode: int
+    capabilities: int
+    previous_session_id: int
+    security_buffer: bytes
+
+
+def decode(message: memoryview) -> SessionSetupRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short SESSION_SETUP")
+    (_, flags, mode, capabilities, _, offset, length, previous) = REQUEST.unpack_from(message, HEADER_SIZE)
+    token = field(message, offset, length, HEADER_SIZE + REQUEST.size)
+    return SessionSetupRequest(flags, mode, capabilities, previous, bytes(token))
+
+
+def encode_response(session_flags: int, token: bytes) -> bytes:
+    """The body of a reply with the server's token."""
+    return RESPONSE.pack(9, session_flags, HEADER_SIZE + RESPONSE.size, len(token)) + token

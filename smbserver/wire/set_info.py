@@ -1,0 +1,34 @@
+"""SMB2 SET_INFO ([MS-SMB2] 2.2.39, 2.2.40)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+REQUEST = Struct("<HBBIHHIQQ")
+FILE_ID_OFFSET: Final = HEADER_SIZE + 16
+RESPONSE_BODY: Final = b"\x02\0"
+
+
+class SetInfoRequest(NamedTuple):
+    """New information of one class."""
+
+    info_type: int
+    file_info_class: int
+    additional_information: int
+    persistent_id: int
+    volatile_id: int
+    data: memoryview
+
+
+def decode(message: memoryview) -> SetInfoRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short SET_INFO")
+    (_, kind, info_class, length, offset, _, additional, persistent, volatile) = REQUEST.unpack_from(
+        message, HEADER_SIZE
+    )
+    data = field(message, offset, length, HEADER_SIZE + REQUEST.size)
+    return SetInfoRequest(kind, info_class, additional, persistent, volatile, data)

@@ -1,0 +1,33 @@
+"""SMB2 TRANSFORM_HEADER of a sealed message ([MS-SMB2] 2.2.41)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+
+LAYOUT: Final = Struct("<4s16s16sIHHQ")
+SIZE: Final = LAYOUT.size
+AUTHENTICATED_FROM: Final = 20  # the associated data: Nonce to the end of the header
+FLAG_ENCRYPTED: Final = 0x0001
+
+
+class TransformHeader(NamedTuple):
+    """`nonce` is 16 bytes on the wire; the cipher uses its first 11 (CCM) or 12 (GCM)."""
+
+    protocol_id: bytes
+    signature: bytes
+    nonce: bytes
+    original_message_size: int
+    reserved: int
+    flags: int
+    session_id: int
+
+
+def decode(frame: memoryview) -> TransformHeader:
+    """Read the header. Raises WireError when short, or when the size it names is not the size that came."""
+    if len(frame) < SIZE:
+        raise WireError("shorter than a transform header")
+    header = TransformHeader._make(LAYOUT.unpack_from(frame))
+    if header.flags != FLAG_ENCRYPTED or header.original_message_size != len(frame) - SIZE:
+        raise WireError("transform header does not describe its message")
+    return header

@@ -1,0 +1,43 @@
+"""SMB2 TREE_CONNECT ([MS-SMB2] 2.2.9, 2.2.10)."""
+
+from struct import Struct
+from typing import Final, NamedTuple
+
+from smbserver.errors import WireError
+from smbserver.wire.bounds import field, text
+from smbserver.wire.header import SIZE as HEADER_SIZE
+
+FLAG_EXTENSION_PRESENT: Final = 0x0004
+
+SHARE_TYPE_DISK: Final = 1
+SHARE_TYPE_PIPE: Final = 2
+
+SHAREFLAG_MANUAL_CACHING: Final = 0x00000000
+SHAREFLAG_NO_CACHING: Final = 0x00000030
+SHAREFLAG_ENCRYPT_DATA: Final = 0x00008000
+
+REQUEST = Struct("<HHHH")
+RESPONSE = Struct("<HBBIII")
+MAX_PATH_UNITS: Final = 1024  # \\server\share: a DNS name and a share name fit several times
+
+
+class TreeConnectRequest(NamedTuple):
+    """`path` is \\\\server\\share as the client wrote it."""
+
+    flags: int
+    path: str
+
+
+def decode(message: memoryview) -> TreeConnectRequest:
+    """Read a request. Raises WireError."""
+    if len(message) < HEADER_SIZE + REQUEST.size:
+        raise WireError("short TREE_CONNECT")
+    _, flags, offset, length = REQUEST.unpack_from(message, HEADER_SIZE)
+    if length > 2 * MAX_PATH_UNITS:
+        raise WireError("TREE_CONNECT path too long")
+    return TreeConnectRequest(flags, text(field(message, offset, length, HEADER_SIZE + REQUEST.size)))
+
+
+def encode_response(share_type: int, share_flags: int, capabilities: int, maximal_access: int) -> bytes:
+    """The body of a reply."""
+    return RESPONSE.pack(16, share_type, 0, share_flags, capabilities, maximal_access)
