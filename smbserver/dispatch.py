@@ -141,7 +141,7 @@ def _guarded(work: Work, call: Callable[[], Outcome]) -> Outcome:
         raise
     except OSError as failure:
         return error_reply(status.from_os_error(failure))
-    except Exception:  # noqa: BLE001  # our bug: this request fails, the server goes on serving
+    except Exception:  # our bug: this request fails, the server goes on serving
         log.exception("%s: command %d failed", work.connection.name, work.command)
         return error_reply(status.INTERNAL_ERROR)
 

@@ -24,9 +24,7 @@ INTERIM_DELAY: Final = 0.1  # seconds; sooner than any client's timeout, later t
 class Driver:
     """Joins one transport and one connection."""
 
-    def __init__(
-        self, connection: Connection, transport: TcpTransport, ended: Callable[["Driver"], None]
-    ) -> None:
+    def __init__(self, connection: Connection, transport: TcpTransport, ended: Callable[["Driver"], None]) -> None:
         self.connection = connection
         self.transport = transport
         self._ended = ended
@@ -45,7 +43,7 @@ class Driver:
     def frame_received(self, frame: memoryview) -> None:
         """Handle a frame; a breach of the protocol ends this connection and nothing else."""
         try:
-            if frame[:4] == header.SMB1_ID:
+            if bytes(frame[:4]) == header.SMB1_ID:
                 answered = dispatch_smb1(self.connection, frame)
                 self.transport.send(self.connection.wrap([answered], None))
                 return

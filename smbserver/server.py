@@ -109,9 +109,7 @@ class Server:
             self._shares = [_open_share(share) for share in settings.shares]
             self._runtime = AsyncioRuntime(loop)
             accounts = Accounts([Account.from_password(*user) for user in settings.users], settings.guest)
-            policy = Policy(
-                settings.min_dialect, settings.max_dialect, settings.signing_required, settings.encryption
-            )
+            policy = Policy(settings.min_dialect, settings.max_dialect, settings.signing_required, settings.encryption)
             name = (settings.server_name or socket.gethostname().partition(".")[0]).upper()[:15] or "SMBSERVER"
             self._state = ServerState(
                 self._runtime, Names(name, "WORKGROUP"), accounts, self._shares, policy, secrets.token_bytes(16)

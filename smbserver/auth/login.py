@@ -9,7 +9,7 @@ MAX_LEGS = 4  # negotiate, (another mechanism guessed first), authenticate: thre
 
 
 class Login:
-    """Feed `step` the client's tokens until `result` is set. Any exception ends the attempt; there is no other success."""
+    """Feed `step` the client's tokens until `result` is set. Any exception ends the attempt."""
 
     def __init__(self, acceptor: Acceptor) -> None:
         self._acceptor = acceptor

@@ -131,7 +131,7 @@ class Acceptor:
         return LoggedOn(Identity("guest", self._names.computer, is_guest=True), bytes(16))
 
     def _exported_key(self, auth: m.AuthenticateMessage, base_key: bytes) -> bytes:
-        """[MS-NLMP] 3.1.5.1.2, 3.4.5: KXKEY is the base key with NTLMv2; with KEY_EXCH the client chose the real one."""
+        """[MS-NLMP] 3.1.5.1.2, 3.4.5: KXKEY is the base key with NTLMv2; with KEY_EXCH the client chose."""
         if auth.flags & self._flags & m.KEY_EXCH:
             if len(auth.encrypted_session_key) != 16:
                 raise StatusError(status.LOGON_FAILURE)

@@ -1,4 +1,4 @@
-"""The contract between the server and a store. Everything here may raise OSError; its errno becomes the client's status."""
+"""The contract between the server and a store. All of it may raise OSError, whose errno becomes the client's status."""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -83,7 +83,7 @@ class Backend(Protocol):
         """FILETIME of the volume's root."""
 
     def locate(self, path: Path) -> Located:
-        """Look a path up without regard to case. Raises StatusError OBJECT_PATH_NOT_FOUND when a directory is missing."""
+        """Look a path up without regard to case. Raises StatusError OBJECT_PATH_NOT_FOUND: a directory is missing."""
 
     def open(self, located: Located, read: bool, write: bool) -> Handle:
         """Open what was located for reading, writing, both, or (neither) to look at its attributes."""

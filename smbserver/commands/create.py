@@ -76,9 +76,10 @@ def _check_arguments(request: wire.CreateRequest) -> None:
         raise StatusError(status.INVALID_PARAMETER)
     if options & _UNSUPPORTED_OPTIONS:
         raise StatusError(status.NOT_SUPPORTED)
-    if options & attributes.FILE_DIRECTORY_FILE:
-        if options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in _OVERWRITES:
-            raise StatusError(status.INVALID_PARAMETER)
+    if options & attributes.FILE_DIRECTORY_FILE and (
+        options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in _OVERWRITES
+    ):
+        raise StatusError(status.INVALID_PARAMETER)
     if not request.desired_access or request.desired_access & ~access.VALID:
         raise StatusError(status.ACCESS_DENIED)
     if request.desired_access & access.ACCESS_SYSTEM_SECURITY:
@@ -213,7 +214,13 @@ def _check_delete_on_close(request: wire.CreateRequest, granted: int, meta: Meta
 
 
 def _enter(
-    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located, handle: Handle, granted: int
+    request: wire.CreateRequest,
+    work: Work,
+    tree: Tree,
+    backend: Backend,
+    located: Located,
+    handle: Handle,
+    granted: int,
 ) -> Open:
     server = work.connection.server
     holder = Holder(granted, request.share_access, located.path, backend)

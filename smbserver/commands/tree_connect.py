@@ -18,10 +18,11 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
     connection = work.connection
     identity = session.identity
     dialect = connection.dialect
-    if dialect is not None and dialect.preauth and not identity.is_anonymous and not identity.is_guest:
-        if not work.sealed and not work.flags & header.SIGNED:
-            # [MS-SMB2] 3.3.5.7: at 3.1.1 this request is what proves that nobody changed the negotiation.
-            raise ProtocolViolation("unsigned TREE_CONNECT at 3.1.1")
+    has_key = not identity.is_anonymous and not identity.is_guest
+    protected = work.sealed or work.flags & header.SIGNED
+    if dialect is not None and dialect.preauth and has_key and not protected:
+        # [MS-SMB2] 3.3.5.7: at 3.1.1 this request is what proves that nobody changed the negotiation.
+        raise ProtocolViolation("unsigned TREE_CONNECT at 3.1.1")
     if len(session.trees) >= MAX_TREES:
         raise StatusError(status.INSUFFICIENT_RESOURCES)
     parts = request.path.split("\\")

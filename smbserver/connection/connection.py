@@ -60,7 +60,7 @@ class Connection:
         """Take a frame apart. Raises ProtocolViolation when the connection must end."""
         sealed_by: Session | None = None
         try:
-            if frame[:4] == header.TRANSFORM_ID:
+            if bytes(frame[:4]) == header.TRANSFORM_ID:
                 frame, sealed_by = self._unseal(frame)
             return self._take_apart(frame, sealed_by)
         except WireError as problem:
@@ -207,7 +207,7 @@ class Connection:
 
     @staticmethod
     def _reply_signer(work: Work, reply: Reply) -> signing.Signer | None:
-        """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request, and the reply that ends a login; no interim reply."""
+        """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request and the reply that ends a login."""
         session = work.session
         if session is None or work.sealed or reply.status == status.PENDING:
             return None

@@ -17,7 +17,9 @@ _ROUNDS: Final = (
 
 def md4(message: bytes) -> bytes:
     """The 16-byte MD4 digest of `message`."""
-    padded = message + b"\x80" + bytes((55 - len(message)) % 64) + (8 * len(message) & (2**64 - 1)).to_bytes(8, "little")
+    padded = (
+        message + b"\x80" + bytes((55 - len(message)) % 64) + (8 * len(message) & (2**64 - 1)).to_bytes(8, "little")
+    )
     a, b, c, d = 0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476
     for words in _BLOCK.iter_unpack(padded):
         saved = a, b, c, d

@@ -39,7 +39,7 @@ def aes_cmac(key: bytes) -> Signer:
     def sign(parts: Sequence[Buffer], message_id: int, from_server: bool, is_cancel: bool) -> bytes:
         mac = keyed.copy()
         for part in parts:
-            mac.update(bytes(part) if isinstance(part, memoryview) else part)
+            mac.update(part if isinstance(part, bytes) else bytes(part))
         return mac.finalize()
 
     return sign

@@ -108,9 +108,12 @@ def _match(pattern: str, name: str) -> bool:
             elif wanted == DOS_STAR:
                 if char != "." or index != last_dot:  # everything but the last dot
                     following.add(position)
-            elif wanted == "?" or (wanted == DOS_QM and char != ".") or (wanted == DOS_DOT and char == "."):
-                following.add(position + 1)
-            elif wanted == char:
+            elif (
+                wanted == "?"
+                or (wanted == DOS_QM and char != ".")
+                or (wanted == DOS_DOT and char == ".")
+                or wanted == char
+            ):
                 following.add(position + 1)
         at_end = index + 1 == len(name)
         at_dot = not at_end and name[index + 1] == "."
@@ -129,9 +132,7 @@ def _closure(positions: set[int], pattern: str, at_end: bool, at_dot: bool) -> s
         if position < len(pattern):
             wanted = pattern[position]
             skips = (
-                wanted in ("*", DOS_STAR)
-                or (wanted == DOS_QM and (at_end or at_dot))
-                or (wanted == DOS_DOT and at_end)
+                wanted in ("*", DOS_STAR) or (wanted == DOS_QM and (at_end or at_dot)) or (wanted == DOS_DOT and at_end)
             )
             if skips and position + 1 not in reached:
                 reached.add(position + 1)

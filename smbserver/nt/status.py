@@ -96,7 +96,7 @@ FROM_ERRNO: Final = {
 
 
 def from_os_error(error: OSError) -> int:
-    """The status that tells a client what an OSError means; UNEXPECTED_IO_ERROR for one without a meaning of its own."""
+    """What an OSError means to a client; UNEXPECTED_IO_ERROR for one without a meaning of its own."""
     return FROM_ERRNO.get(error.errno or 0, UNEXPECTED_IO_ERROR)
 
 

@@ -1,4 +1,4 @@
-"""One FileState per file identity: who has the file open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2)."""
+"""One FileState per file identity: who has it open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2)."""
 
 from typing import Final
 

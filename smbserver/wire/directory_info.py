@@ -89,7 +89,7 @@ CLASSES: Final[dict[int, tuple[Encoder, int]]] = {
 
 
 class EntryList:
-    """Collects entries until the client's buffer is full. The last entry's NextEntryOffset is 0 and it is not padded."""
+    """Collects entries until the buffer is full. The last entry's NextEntryOffset is 0 and it is not padded."""
 
     __slots__ = ("_encode", "_entries", "_fixed", "_last", "_room", "_used")
 

@@ -49,9 +49,7 @@ def decode(message: memoryview) -> IoctlRequest:
 def encode_response(ctl_code: int, persistent_id: int, volatile_id: int, output: bytes) -> bytes:
     """The body with its output; no input is echoed, and both offsets point behind the fixed part."""
     offset = HEADER_SIZE + RESPONSE.size
-    return (
-        RESPONSE.pack(49, 0, ctl_code, persistent_id, volatile_id, offset, 0, offset, len(output), 0, 0) + output
-    )
+    return RESPONSE.pack(49, 0, ctl_code, persistent_id, volatile_id, offset, 0, offset, len(output), 0, 0) + output
 
 
 VALIDATE_NEGOTIATE_REQUEST = Struct("<I16sHH")

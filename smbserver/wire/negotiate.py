@@ -113,9 +113,7 @@ def decode_preauth(data: bytes) -> tuple[int, ...]:
 
 def preauth_context(salt: bytes) -> NegotiateContext:
     """The reply's PREAUTH_INTEGRITY_CAPABILITIES: SHA-512 and a salt."""
-    return NegotiateContext(
-        PREAUTH_INTEGRITY_CAPABILITIES, Struct("<HHH").pack(1, len(salt), SHA_512) + salt
-    )
+    return NegotiateContext(PREAUTH_INTEGRITY_CAPABILITIES, Struct("<HHH").pack(1, len(salt), SHA_512) + salt)
 
 
 def algorithm_context(kind: int, algorithm: int) -> NegotiateContext:

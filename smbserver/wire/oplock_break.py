@@ -1,7 +1,7 @@
 """SMB2 OPLOCK_BREAK acknowledgement ([MS-SMB2] 2.2.24)."""
 
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from smbserver.errors import WireError
 from smbserver.wire.header import SIZE as HEADER_SIZE

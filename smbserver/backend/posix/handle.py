@@ -142,7 +142,7 @@ class PosixHandle:
         return descriptor_from_mode(state.st_uid, state.st_gid, state.st_mode, parts)
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
-        """Stream the directory; what cannot be shown (devices, links that lead outside, unmappable names) is left out."""
+        """Stream the directory; what cannot be shown (devices, links to outside, unmappable names) is left out."""
         own = self.metadata()
         yield ".", own
         yield "..", self._parent_metadata() if self._path else own

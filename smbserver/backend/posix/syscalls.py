@@ -23,7 +23,7 @@ _renameat2 = getattr(_libc, "renameat2", None)
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
-    """Open `path` below the descriptor `directory` under `resolve` rules. OSError ENOSYS where there is no such call."""
+    """Open `path` below the descriptor `directory` under `resolve` rules. OSError ENOSYS where it is unknown."""
     if _syscall is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
     how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
