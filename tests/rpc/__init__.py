@@ -1,0 +1,1 @@
+"""Tests of smbserver.rpc, without a network: bytes in, bytes out."""
