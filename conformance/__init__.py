@@ -1,0 +1,1 @@
+"""Programs that try the server with clients that are not ours."""

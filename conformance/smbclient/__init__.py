@@ -1,0 +1,1 @@
+"""Scripts for Samba's smbclient with what must come back, and the program that runs them."""

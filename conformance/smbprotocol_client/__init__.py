@@ -1,0 +1,1 @@
+"""The server tried with the Python client library smbprotocol."""
