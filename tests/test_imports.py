@@ -1,0 +1,393 @@
+"""Compares every import of the package with the table of allowed edges: which layer may know which.
+
+A name in the table is a module without `smbserver.`, and stands for everything below it: `backend` covers
+`backend.posix.files`, `backend.base` only that module. The package's own `__init__` is called `smbserver`. Imports
+inside a package are free, except in INDEPENDENT. A new edge is a design decision: its row says why when that is not
+plain from the layering, and a row that nothing uses any more fails as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+PACKAGE = Path(__file__).resolve().parent.parent / "smbserver"
+
+
+class Row(NamedTuple):
+    """One allowed edge; `reason` is empty for the plain downward edges of the layering."""
+
+    importer: str
+    imported: str
+    reason: str = ""
+
+
+EDGES = (
+    Row("__main__", "bootstrap", "sets the environment up before anything else is imported"),
+    Row("__main__", "cli", "the command line starts here"),
+    Row("nt", "errors"),
+    Row("wire", "nt"),
+    Row("wire", "errors"),
+    Row("crypto", "errors"),
+    Row("sharing", "nt"),
+    Row("sharing", "errors"),
+    Row("backend", "nt"),
+    Row("backend", "errors"),
+    Row("auth", "nt"),
+    Row("auth", "crypto"),
+    Row("auth", "errors"),
+    Row("rpc", "errors"),
+    Row("objects", "nt"),
+    Row("objects", "sharing"),
+    Row("objects", "backend.base", "an open holds a handle; which storage made it is not its business"),
+    Row("objects", "waiter"),
+    Row("objects", "auth.identity", "a session holds who it belongs to"),
+    Row("objects", "auth.login", "a session holds its unfinished login between two legs"),
+    Row("objects", "auth.accounts", "the accounts are part of what all connections share"),
+    Row("objects", "auth.ntlm", "and so are the names that a challenge gives"),
+    Row("objects", "crypto"),
+    Row("connection", "wire"),
+    Row("connection", "errors"),
+    Row("connection", "waiter"),
+    Row("connection", "nt"),
+    Row("connection", "crypto"),
+    Row("connection", "objects"),
+    Row("commands", "errors"),
+    Row("commands", "nt"),
+    Row("commands", "wire"),
+    Row("commands", "crypto"),
+    Row("commands", "sharing"),
+    Row("commands", "backend.base", "commands speak to the contract, never to one storage"),
+    Row("commands", "auth"),
+    Row("commands", "objects"),
+    Row("commands", "connection"),
+    Row("dispatch", "errors"),
+    Row("dispatch", "nt"),
+    Row("dispatch", "wire"),
+    Row("dispatch", "objects"),
+    Row("dispatch", "connection"),
+    Row("dispatch", "commands"),
+    Row("driver", "errors"),
+    Row("driver", "transport"),
+    Row("driver", "connection"),
+    Row("driver", "dispatch"),
+    Row("driver", "wire.header", "tells an SMB1 frame by its first bytes"),
+    Row("config", "errors"),
+    Row("config", "objects.server_state", "the words of the policy"),
+    Row("server", "errors"),
+    Row("server", "nt.filetime", "the clock speaks FILETIME"),
+    Row("server", "waiter", "threads resolve waiters"),
+    Row("server", "config"),
+    Row("server", "transport"),
+    Row("server", "backend"),
+    Row("server", "auth"),
+    Row("server", "objects"),
+    Row("server", "connection"),
+    Row("server", "driver"),
+    Row("cli", "errors"),
+    Row("cli", "config"),
+    Row("cli", "server"),
+    Row("cli", "objects.server_state", "the words of the policy"),
+    Row("cli", "smbserver", "the version"),
+)
+
+# Edges that exist for the type checker only. They may point upwards, and each one says why it has to.
+TYPE_ONLY_EDGES: tuple[Row, ...] = ()
+
+# Packages whose modules do not know each other; `__init__` may import them all. SHARED_INSIDE has the exceptions.
+INDEPENDENT = ("commands",)
+SHARED_INSIDE: tuple[Row, ...] = ()
+
+THIRD_PARTY = (
+    Row("crypto", "cryptography"),
+    Row("auth", "pyasn1"),
+    Row("cli", "uvloop", "chooses the loop before anything runs on it"),
+)
+
+# Modules of the standard library (and `open()`, the builtin) that only the importers in RESTRICTED may use.
+SCHEDULING = ("asyncio", "select", "selectors", "threading", "concurrent", "multiprocessing", "subprocess", "signal")
+OUTSIDE = ("socket", "ssl", "ctypes", "pickle", "importlib")
+FILES = ("os", "shutil", "tempfile", "pathlib", "glob", "fcntl", "mmap", "io", "open()")
+CHANCE = ("time", "random", "secrets")  # clock and randomness are arguments, so that a test decides them
+RESTRICTED_MODULES = frozenset((*SCHEDULING, *OUTSIDE, *FILES, *CHANCE))
+RESTRICTED = (
+    Row("transport", "asyncio"),
+    Row("transport", "socket"),
+    Row("server", "asyncio"),
+    Row("server", "socket"),
+    Row("server", "time", "the clock that is passed down"),
+    Row("server", "secrets", "the randomness that is passed down"),
+    Row("server", "os", "tells the user's id in an error"),
+    Row("server", "concurrent", "the thread pool for blocking calls"),
+    Row("backend", "os"),
+    Row("backend.posix", "ctypes", "openat2, renameat2 and fallocate are not in the os module"),
+    Row("config", "os", "makes a share's path absolute"),
+    Row("cli", "open()", "writes the ready file"),
+    Row("cli", "secrets", "makes the password of a run"),
+    Row("cli", "socket", "the host name of the banner"),
+    Row("cli", "os", "writes the ready file atomically"),
+    Row("cli", "asyncio", "runs the loop of the foreground server"),
+    Row("cli", "signal", "SIGTERM drains the server"),
+    Row("bootstrap", "importlib", "asks whether a dependency is there without importing it"),
+    Row("bootstrap", "os", "turns into the environment's Python"),
+    Row("bootstrap", "pathlib", "finds the checkout"),
+    Row("bootstrap", "shutil", "removes a half-made environment"),
+    Row("bootstrap", "subprocess", "runs venv and pip"),
+    Row("bootstrap", "fcntl", "two starts must not fill one environment"),
+)
+
+
+class Import(NamedTuple):
+    """One import statement's target, seen from module `importer` at `line`."""
+
+    importer: str
+    imported: str
+    line: int
+    type_only: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.importer}:{self.line} imports {self.imported}{' (types only)' if self.type_only else ''}"
+
+
+class Imports(NamedTuple):
+    """All imports of a package: of its own modules, of third parties, and of restricted modules."""
+
+    own: list[Import]
+    third_party: list[Import]
+    restricted: list[Import]
+
+
+def module_names(package: Path) -> dict[str, Path]:
+    """Map the name of each module below `package`, as the table spells it, to its file."""
+    names = {}
+    for path in sorted(package.rglob("*.py")):
+        parts = path.relative_to(package).with_suffix("").parts
+        if parts[-1] == "__init__":
+            parts = parts[:-1] or (package.name,)
+        names[".".join(parts)] = path
+    return names
+
+
+def _type_checking_only(tree: ast.AST) -> set[ast.AST]:
+    found: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
+            for statement in node.body:
+                found.update(ast.walk(statement))
+    return found
+
+
+def _targets(node: ast.AST, module: str, is_package: bool, root: str) -> Iterator[str]:
+    """Absolute dotted names that `node`, in module `root`.`module`, imports; for `from a import b` both `a.b` forms."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = node.module or ""
+        if node.level:
+            here = [root] if module == root else [root, *module.split(".")]
+            parents = here[: len(here) - node.level + (1 if is_package else 0)]
+            base = ".".join([*parents, *([node.module] if node.module else [])])
+        yield from (f"{base}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("open", "__import__"):
+        yield "open()" if node.func.id == "open" else "importlib"
+
+
+def read_imports(package: Path) -> Imports:
+    """Parse every module below `package` and sort its imports."""
+    modules = module_names(package)
+    root = package.name
+    found = Imports([], [], [])
+    for module, path in modules.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+        type_only = _type_checking_only(tree)
+        for node in ast.walk(tree):
+            for target in _targets(node, module, path.name == "__init__.py", root):
+                top, _, below = target.partition(".")
+                seen = Import(module, target, getattr(node, "lineno", 0), node in type_only)
+                if top == root:
+                    # The last part may be a module (`nt.status`) or a name in one (`nt.status.SUCCESS`).
+                    while below and below not in modules:
+                        below = below.rpartition(".")[0]
+                    found.own.append(seen._replace(imported=below or root))
+                elif top in RESTRICTED_MODULES:
+                    found.restricted.append(seen._replace(imported=top))
+                elif top not in sys.stdlib_module_names:
+                    found.third_party.append(seen._replace(imported=top))
+    return found
+
+
+def _covers(pattern: str, name: str) -> bool:
+    return name == pattern or name.startswith(f"{pattern}.")
+
+
+def _matches(row: Row, seen: Import) -> bool:
+    return _covers(row.importer, seen.importer) and _covers(row.imported, seen.imported)
+
+
+def _crosses(seen: Import) -> bool:
+    return seen.importer.partition(".")[0] != seen.imported.partition(".")[0]
+
+
+def _between_independent(seen: Import) -> bool:
+    package = seen.importer.partition(".")[0]
+    inside = not _crosses(seen) and package in INDEPENDENT
+    return inside and package not in (seen.importer, seen.imported) and seen.importer != seen.imported
+
+
+def not_allowed(seen: Iterable[Import], rows: Iterable[Row], type_only: Iterable[Row] = ()) -> list[str]:
+    """Return, as text, the imports that no row covers; rows of `type_only` cover only imports for the type checker."""
+    rows, type_only = tuple(rows), tuple(type_only)
+    return [
+        str(each)
+        for each in seen
+        if not any(_matches(row, each) for row in rows + (type_only if each.type_only else ()))
+    ]
+
+
+def unused(rows: Iterable[Row], seen: Iterable[Import]) -> list[str]:
+    """Return, as text, the rows that cover no import at all."""
+    seen = tuple(seen)
+    return [f"{row.importer} -> {row.imported}" for row in rows if not any(_matches(row, each) for each in seen)]
+
+
+def expect_none(findings: Iterable[str]) -> None:
+    """Fail with every finding on a line of its own, which pytest would shorten."""
+    if text := "\n".join(findings):
+        pytest.fail(text, pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def imports() -> Imports:
+    """The imports of the real package."""
+    return read_imports(PACKAGE)
+
+
+def test_edges_between_packages_are_in_the_table(imports: Imports) -> None:
+    expect_none(not_allowed(filter(_crosses, imports.own), EDGES, TYPE_ONLY_EDGES))
+
+
+def test_independent_modules_do_not_import_each_other(imports: Imports) -> None:
+    expect_none(not_allowed(filter(_between_independent, imports.own), SHARED_INSIDE))
+
+
+def test_third_parties_are_imported_only_where_the_table_says(imports: Imports) -> None:
+    expect_none(not_allowed(imports.third_party, THIRD_PARTY))
+
+
+def test_input_output_and_clock_are_imported_only_where_the_table_says(imports: Imports) -> None:
+    expect_none(not_allowed(imports.restricted, RESTRICTED))
+
+
+def test_every_row_is_used(imports: Imports) -> None:
+    """A table with rows that nothing needs would allow what nobody decided."""
+    crossing = [each for each in imports.own if _crosses(each)]
+    at_run_time = [each for each in crossing if not each.type_only]
+    for_types = [each for each in crossing if each.type_only]
+    rows = [
+        *unused(EDGES, at_run_time),
+        *unused(TYPE_ONLY_EDGES, for_types),
+        *unused(SHARED_INSIDE, filter(_between_independent, imports.own)),
+        *unused(THIRD_PARTY, imports.third_party),
+        *unused(RESTRICTED, imports.restricted),
+    ]
+    expect_none(f"nothing needs the row {row}" for row in rows)
+
+
+def test_the_table_points_one_way() -> None:
+    graph: dict[str, set[str]] = {}
+    for row in EDGES:
+        graph.setdefault(row.importer.partition(".")[0], set()).add(row.imported.partition(".")[0])
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(f"the table has a cycle: {' -> '.join(error.args[1])}")
+
+
+def test_type_only_rows_have_reasons() -> None:
+    assert [row for row in TYPE_ONLY_EDGES + SHARED_INSIDE if not row.reason] == []
+
+
+# --- the reader itself, on packages that break the rules ---
+
+
+def _package(folder: Path, **modules: str) -> Imports:
+    root = folder / "smbserver"
+    for name, text in {"__init__": "", **modules}.items():
+        path = root / (name.replace("__in__", "/") + ".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        (path.parent / "__init__.py").touch()
+        path.write_text(text, encoding="utf-8")
+    return read_imports(root)
+
+
+@pytest.mark.parametrize(
+    ("statement", "imported"),
+    [
+        ("import smbserver.sharing.locks", "sharing.locks"),
+        ("from smbserver.sharing import locks", "sharing.locks"),
+        ("from smbserver.sharing.locks import Lock", "sharing.locks"),
+        ("from smbserver.sharing import Lock", "sharing"),
+        ("from smbserver import sharing", "sharing"),
+        ("from smbserver import VERSION", "smbserver"),
+        ("from .. import sharing", "sharing"),
+        ("from ..sharing import locks", "sharing.locks"),
+        ("from ..sharing.locks import Lock", "sharing.locks"),
+        ("def later():\n    import smbserver.sharing.locks", "sharing.locks"),
+    ],
+)
+def test_every_spelling_of_a_forbidden_import_is_seen(tmp_path: Path, statement: str, imported: str) -> None:
+    imports = _package(tmp_path, wire__in__read=statement, sharing__in__locks="")
+    assert [(each.importer, each.imported) for each in imports.own] == [("wire.read", imported)]
+    assert len(not_allowed(filter(_crosses, imports.own), EDGES)) == 1
+
+
+def test_relative_import_in_a_package_file_starts_at_the_package(tmp_path: Path) -> None:
+    imports = _package(
+        tmp_path, wire__in____init__="from . import read\nfrom .. import errors", wire__in__read="", errors=""
+    )
+    assert [each.imported for each in imports.own] == ["wire.read", "errors"]
+
+
+def test_a_row_for_one_module_does_not_allow_its_neighbours(tmp_path: Path) -> None:
+    text = "import smbserver.backend.base\nimport smbserver.backend.posix\nfrom smbserver.backend import Posix"
+    imports = _package(tmp_path, objects__in__open=text, backend__in__base="", backend__in__posix="")
+    refused = not_allowed(imports.own, EDGES)
+    assert refused == ["objects.open:2 imports backend.posix", "objects.open:3 imports backend"]
+
+
+def test_commands_may_not_import_each_other(tmp_path: Path) -> None:
+    init = "from smbserver.commands import read, write"
+    modules = {"commands__in__read": "from smbserver.commands.write import write", "commands__in__write": ""}
+    imports = _package(tmp_path, commands__in____init__=init, **modules)
+    between = list(filter(_between_independent, imports.own))
+    assert [str(each) for each in between] == ["commands.read:1 imports commands.write"]
+
+
+def test_type_only_imports_need_a_row_of_either_table(tmp_path: Path) -> None:
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from smbserver.server import Server\n"
+    seen = _package(tmp_path, rpc__in__services=text, server="").own
+    assert not_allowed(seen, ()) == ["rpc.services:3 imports server (types only)"]
+    assert not_allowed(seen, (), [Row("rpc", "server", "a reason")]) == []
+    at_run_time = [each._replace(type_only=False) for each in seen]
+    assert not_allowed(at_run_time, (), [Row("rpc", "server", "a reason")]) != []
+
+
+def test_third_parties_and_restricted_modules_are_seen(tmp_path: Path) -> None:
+    text = "import json\nimport os.path\nimport requests\nfrom asyncio import sleep\nopen('x')\n__import__('socket')\n"
+    imports = _package(tmp_path, wire__in__read=text)
+    assert [each.imported for each in imports.third_party] == ["requests"]
+    assert [each.imported for each in imports.restricted] == ["os", "asyncio", "open()", "importlib"]
+    assert len(not_allowed(imports.restricted, RESTRICTED)) == 4
+
+
+def test_an_unused_row_is_named() -> None:
+    seen = [Import("wire.read", "nt.status", 1)]
+    assert unused([Row("wire", "nt"), Row("wire", "errors")], seen) == ["wire -> errors"]
