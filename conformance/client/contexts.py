@@ -40,7 +40,7 @@ def encode_create_contexts(contexts: list[Context] | tuple[Context, ...]) -> byt
     for index, (name, data) in enumerate(contexts):
         data_offset = (16 + len(name) + 7) & ~7
         packed = struct.pack("<HHHHI", 16, len(name), 0, data_offset if data else 0, len(data)) + name
-        packed = packed.ljust(data_offset, b"\0") + data if data else packed
+        packed = packed.ljust(data_offset - 4, b"\0") + data if data else packed
         if index + 1 < len(contexts):
             packed += bytes(-(4 + len(packed)) % 8)
             out += struct.pack("<I", 4 + len(packed)) + packed

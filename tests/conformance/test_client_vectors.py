@@ -2,7 +2,7 @@
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from conformance.client import ntlm, protocol, security
+from conformance.client import contexts, ntlm, protocol, security
 
 KEY = bytes.fromhex("0c868a403bfd7a93a3001ef22ef02e3f")
 SERVER_CHALLENGE = bytes.fromhex("0123456789abcdef")
@@ -59,3 +59,9 @@ def test_gmac_nonce_of_ms_smb2_3_1_4_1() -> None:
     assert signer.signature(b"message", 7, from_server=False, cancel=True) == AESGCM(bytes(16)).encrypt(
         nonce, b"", b"message"
     )
+
+
+def test_create_contexts_stand_where_their_headers_say() -> None:
+    chain = contexts.encode_create_contexts([(b"MxAc", b""), contexts.lease_v1(b"k" * 16, 7)])
+    assert contexts.decode_create_contexts(chain)[b"RqLs"][:20] == b"k" * 16 + b"\7\0\0\0"
+    assert len(chain) == 24 + 24 + 32
