@@ -44,9 +44,9 @@ class Connection:
     Everything raises ProtocolFailure (or its subclasses ConnectionEnded, NoAnswer) when the line or the server fails.
     """
 
-    def __init__(self, host: str, port: int, *, timeout: float = 30.0) -> None:
-        """Connects. `timeout` in seconds is the longest wait for bytes."""
-        self.frames = FrameSocket(host, port, timeout)
+    def __init__(self, host: str, port: int, *, timeout: float = 30.0, frames: FrameSocket | None = None) -> None:
+        """Connects, unless it is given the line as `frames`. `timeout` in seconds is the longest wait for bytes."""
+        self.frames = frames if frames is not None else FrameSocket(host, port, timeout)
         self.dialect = 0
         self.large_mtu = False
         self.next_message_id = 0
