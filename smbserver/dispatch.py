@@ -190,6 +190,9 @@ def _settle(work: Work, command: Command) -> None:
         raise StatusError(status.USER_SESSION_DELETED)
     if session.state is not State.VALID:
         raise StatusError(status.ACCESS_DENIED)
+    if session.signing_required and work.protected_by is not session:
+        # Beside the check on arrival: a login earlier in this compound may have changed what is required.
+        raise StatusError(status.ACCESS_DENIED)
     work.session = session
     if session.encrypt_data and not work.sealed:
         raise StatusError(status.ACCESS_DENIED)

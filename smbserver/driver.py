@@ -13,6 +13,7 @@ from smbserver.connection.connection import MAX_PENDING, Connection
 from smbserver.connection.work import Compound, Pending, Reply, Work
 from smbserver.dispatch import complete, dispatch, dispatch_smb1
 from smbserver.errors import ProtocolViolation, WireError
+from smbserver.nt import status
 from smbserver.transport.tcp import TcpTransport
 from smbserver.wire import header
 
@@ -50,6 +51,9 @@ class Driver:
             self._run(self.connection.receive(frame))
         except (ProtocolViolation, WireError) as problem:
             self._drop(str(problem))
+        except Exception:  # our bug: this connection ends, the others go on
+            log.exception("%s: internal error", self.connection.name)
+            self._drop("internal error")
 
     def connection_lost(self, reason: str) -> None:
         """The transport has ended: give back everything."""
@@ -77,11 +81,13 @@ class Driver:
     def _answer(self, compound: Compound, work: Work, outcome: object) -> None:
         """Note a finished request and what the next related one inherits from it."""
         compound.position += 1
-        if not isinstance(outcome, Reply):
-            return  # CANCEL
+        if not isinstance(outcome, Reply) or work.command == header.CANCEL:
+            return  # CANCEL is never answered, not even with an error
         compound.answered.append((work, outcome))
-        if work.opened is not None:
-            compound.last_open = work.opened
+        if not work.flags & header.RELATED_OPERATIONS:
+            compound.last_open, compound.last_failure = None, status.SUCCESS
+        if work.opened is not None or work.command == header.CREATE:
+            compound.last_open = work.opened  # a CREATE that failed leaves nothing to go on with
         if outcome.status & 0xC0000000 == 0xC0000000:
             compound.last_failure = outcome.status
 
@@ -116,9 +122,16 @@ class Driver:
         return True
 
     def _interim(self, compound: Compound, work: Work) -> None:
-        if not self.lost:
+        if self.lost:
+            return
+        try:
             self._send(compound)
             self.transport.send(self.connection.interim(work))
+        except ProtocolViolation as problem:
+            self._drop(str(problem))
+        except Exception:  # as in frame_received
+            log.exception("%s: internal error", self.connection.name)
+            self._drop("internal error")
 
     def _resume(self, compound: Compound, work: Work, pending: Pending[object]) -> None:
         self.connection.pending.pop(work.message_id, None)
@@ -130,3 +143,6 @@ class Driver:
             self._run(compound)
         except ProtocolViolation as problem:
             self._drop(str(problem))
+        except Exception:  # as in frame_received
+            log.exception("%s: internal error", self.connection.name)
+            self._drop("internal error")

@@ -80,6 +80,7 @@ EDGES = (
     Row("driver", "connection"),
     Row("driver", "dispatch"),
     Row("driver", "wire.header", "tells an SMB1 frame by its first bytes"),
+    Row("driver", "nt", "notes the status that the rest of a compound inherits"),
     Row("config", "errors"),
     Row("config", "objects.server_state", "the words of the policy"),
     Row("server", "errors"),

@@ -200,7 +200,11 @@ def _make(
         handle = backend.create_file(located, wanted | attributes.ARCHIVE, now)
         size = request.contexts.get(wire.ALLOCATION_SIZE)
         if size is not None and len(size) == 8:
-            handle.allocate(int.from_bytes(size, "little"))
+            try:
+                handle.allocate(int.from_bytes(size, "little"))
+            except BaseException:
+                handle.close()
+                raise
     return handle, attributes.CREATED, granted
 
 

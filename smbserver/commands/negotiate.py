@@ -62,6 +62,7 @@ def _choose_algorithms(
     connection: Connection, dialect: Dialect, request: wire.NegotiateRequest
 ) -> tuple[wire.NegotiateContext, ...]:
     """Set cipher and signing algorithm; the contexts that tell the client ([MS-SMB2] 3.3.5.4)."""
+    connection.cipher = 0  # an attempt that failed half-way must leave nothing behind
     encryption_possible = connection.server.policy.encryption is not Encryption.OFF
     if not dialect.derives_keys:
         connection.signing_algorithm = wire.HMAC_SHA256

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
 from smbserver.auth.login import Login
 from smbserver.auth.ntlm import Acceptor, LoggedOn
@@ -18,6 +19,8 @@ from smbserver.wire import session_setup as wire
 from smbserver.wire.negotiate import AES_CMAC, AES_GMAC, SIGNING_REQUIRED
 
 log = logging.getLogger(__name__)
+
+MAX_UNFINISHED_LOGINS: Final = 16  # on one connection; each keeps its messages, and strangers can begin them
 
 
 def session_setup(request: wire.SessionSetupRequest, work: Work) -> Reply:
@@ -50,13 +53,18 @@ def session_setup(request: wire.SessionSetupRequest, work: Work) -> Reply:
         work.session = None
         connection.end_session(session)
         raise
+    except Exception:  # our bug; whatever it was, nobody is logged in
+        work.session = None
+        connection.end_session(session)
+        raise
     return Reply([wire.encode_response(flags, token)])
 
 
 def _session_for(work: Work) -> Session:
     connection = work.connection
     if work.session_id == 0:
-        if len(connection.sessions) >= MAX_SESSIONS:
+        unfinished = sum(session.state is State.IN_PROGRESS for session in connection.sessions.values())
+        if len(connection.sessions) >= MAX_SESSIONS or unfinished >= MAX_UNFINISHED_LOGINS:
             raise StatusError(status.INSUFFICIENT_RESOURCES)
         session = Session(connection.server.new_session_id(), connection.preauth_hash)
         connection.sessions[session.session_id] = session

@@ -87,7 +87,7 @@ class Connection:
                 if following % 8 or following < header.SIZE or offset + following + header.SIZE > end:
                     raise ProtocolViolation("compound chain leaves its frame")
                 end = offset + following
-            works.append(self._accept(head, frame[offset:end], sealed_by))
+            works.append(self._accept(head, frame[offset:end], sealed_by, works[-1] if works else None))
             if not following:
                 break
             offset = end
@@ -98,7 +98,7 @@ class Connection:
             work.compound = compound
         return compound
 
-    def _accept(self, head: Header, message: memoryview, sealed_by: Session | None) -> Work:
+    def _accept(self, head: Header, message: memoryview, sealed_by: Session | None, previous: Work | None) -> Work:
         if head.flags & header.SERVER_TO_REDIR:
             raise ProtocolViolation("a reply from a client")
         if head.command != header.CANCEL:
@@ -107,17 +107,21 @@ class Connection:
             if not self.credits.take(head.message_id, charge):
                 raise ProtocolViolation(f"message id {head.message_id} was not granted")
         work = Work(self, head, message, sealed_by is not None)
+        if previous is not None and head.flags & header.RELATED_OPERATIONS:
+            # Known already here: the signature must be right for the session that will be acted for.
+            work.session_id = previous.session_id
         if sealed_by is not None:
             # Only the session that sealed it may speak in it; a related request says all ones.
             if head.session_id not in (sealed_by.session_id, 0xFFFFFFFFFFFFFFFF):
                 raise ProtocolViolation("sealed message for another session")
+            work.protected_by = sealed_by
         else:
             self._verify(work, head, message)
         return work
 
     def _verify(self, work: Work, head: Header, message: memoryview) -> None:
         """[MS-SMB2] 3.3.5.2.4: a wrong or missing signature fails the request before anything else looks at it."""
-        session = self.sessions.get(head.session_id)
+        session = self.sessions.get(work.session_id)
         if head.flags & header.SIGNED:
             if head.command == header.NEGOTIATE:
                 work.failure = status.INVALID_PARAMETER
@@ -130,6 +134,8 @@ class Connection:
             elif not self._signature_is_right(session.signer, head, message):
                 log.warning("%s: wrong signature on command %d", self.name, head.command)
                 work.failure = status.ACCESS_DENIED
+            else:
+                work.protected_by = session
         elif session is not None and session.signing_required and head.command != header.CANCEL:
             work.failure = status.ACCESS_DENIED
 

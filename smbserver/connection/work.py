@@ -78,6 +78,7 @@ class Work:
         "message_id",
         "opened",
         "pending",
+        "protected_by",
         "sealed",
         "session",
         "session_id",
@@ -99,6 +100,7 @@ class Work:
         self.header_async_id = header.async_id
         self.async_id = 0
         self.sealed = sealed
+        self.protected_by: Session | None = None  # whose signature or seal was found right
         self.failure = status.SUCCESS
         self.session: Session | None = None
         self.tree: Tree | None = None

@@ -199,6 +199,8 @@ class TcpTransport:
         if queue and not self._writing:
             self._loop.add_writer(self._fd, self._writable)
             self._writing = True
+        elif not queue and self._closing:
+            self.abort("closed by the server")
 
     def _writable(self) -> None:
         self._flush()
@@ -207,9 +209,6 @@ class TcpTransport:
         if not self._queue:
             self._loop.remove_writer(self._fd)
             self._writing = False
-            if self._closing:
-                self.abort("closed by the server")
-                return
         if not self._reading and self._queued <= QUEUE_LIMIT // 2:
             self._resume()
             # Frames may be waiting in the buffer, and no event will tell of them.
