@@ -118,9 +118,9 @@ COMMANDS: Final = (
 )
 
 
-def dispatch(work: Work) -> Outcome:
-    """Run one request. Raises only ProtocolViolation; every other failure is a reply."""
-    return _guarded(work, lambda: _run(work))
+def dispatch(work: Work, compound: Compound) -> Outcome:
+    """Run one request of a compound. Raises only ProtocolViolation; every other failure is a reply."""
+    return _guarded(work, lambda: _run(work, compound))
 
 
 def complete(work: Work, pending: Pending[object]) -> Outcome:
@@ -157,11 +157,11 @@ def dispatch_smb1(connection: Connection, frame: memoryview) -> tuple[Work, Repl
     if not connection.credits.take(0, 1):
         raise ProtocolViolation("SMB1 after SMB2")
     head = header.Header(header.PROTOCOL_ID, header.SIZE, 0, 0, header.NEGOTIATE, 1, 0, 0, 0, 0, 0, 0, bytes(16))
-    work = Work(connection, head, frame, False)
+    work = Work(connection, head, frame, None)
     return work, negotiate_smb1(dialects, work)
 
 
-def _run(work: Work) -> Outcome:
+def _run(work: Work, compound: Compound) -> Outcome:
     if work.failure:
         raise StatusError(work.failure)
     if work.command >= len(COMMANDS):
@@ -172,14 +172,12 @@ def _run(work: Work) -> Outcome:
         raise StatusError(status.INVALID_PARAMETER)
     if work.connection.dialect is None and work.command != header.NEGOTIATE:
         raise ProtocolViolation("a command before NEGOTIATE")
-    _settle(work, command)
+    _settle(work, compound, command)
     return command.run(message, work)
 
 
-def _settle(work: Work, command: Command) -> None:
+def _settle(work: Work, compound: Compound, command: Command) -> None:
     """Find session, tree and open, in this order, or refuse ([MS-SMB2] 3.3.5.2.9 to 3.3.5.2.11)."""
-    compound = work.compound
-    assert compound is not None
     related = work.flags & header.RELATED_OPERATIONS
     if related:
         _inherit(work, compound)

@@ -70,7 +70,7 @@ class Driver:
         works = compound.works
         while compound.position < len(works):
             work = works[compound.position]
-            outcome = dispatch(work)
+            outcome = dispatch(work, compound)
             if isinstance(outcome, Pending):
                 if self._wait(compound, work, outcome):
                     return

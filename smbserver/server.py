@@ -24,6 +24,7 @@ from smbserver.nt.filetime import from_unix_ns
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.session import State
 from smbserver.objects.share import Share
+from smbserver.transport.buffer_pool import BufferPool
 from smbserver.transport.tcp import TcpTransport
 from smbserver.waiter import Waiter
 
@@ -90,6 +91,7 @@ class Server:
         self._accepting: list[asyncio.Task[None]] = []
         self._drivers: set[Driver] = set()
         self._per_address: Counter[str] = Counter()
+        self._buffers = BufferPool()
         self._shares: list[Share] = []
         self._runtime: AsyncioRuntime | None = None
         self._state: ServerState | None = None
@@ -155,7 +157,7 @@ class Server:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         for option, value in KEEPALIVE:
             sock.setsockopt(socket.IPPROTO_TCP, option, value)
-        transport = TcpTransport(loop, sock)
+        transport = TcpTransport(loop, sock, self._buffers)
         connection = Connection(self._state, f"{host}:{address[1]}")
         self._per_address[host] += 1
         deadline: asyncio.TimerHandle | None = None

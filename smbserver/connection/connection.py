@@ -74,7 +74,7 @@ class Connection:
         plain = session.opener.open(
             head.nonce, head.signature, frame[transform.SIZE :], frame[transform.AUTHENTICATED_FROM : transform.SIZE]
         )
-        return memoryview(plain), session
+        return plain, session
 
     def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> Compound:
         works: list[Work] = []
@@ -93,10 +93,7 @@ class Connection:
             offset = end
             if len(works) == MAX_COMPOUND:
                 raise ProtocolViolation("compound too long")
-        compound = Compound(works, sealed_by)
-        for work in works:
-            work.compound = compound
-        return compound
+        return Compound(works, sealed_by)
 
     def _accept(self, head: Header, message: memoryview, sealed_by: Session | None, previous: Work | None) -> Work:
         if head.flags & header.SERVER_TO_REDIR:
@@ -106,7 +103,7 @@ class Connection:
             charge = max(head.credit_charge, 1) if multi else 1
             if not self.credits.take(head.message_id, charge):
                 raise ProtocolViolation(f"message id {head.message_id} was not granted")
-        work = Work(self, head, message, sealed_by is not None)
+        work = Work(self, head, message, sealed_by)
         if previous is not None and head.flags & header.RELATED_OPERATIONS:
             # Known already here: the signature must be right for the session that will be acted for.
             work.session_id = previous.session_id
@@ -176,8 +173,7 @@ class Connection:
         granted = self.credits.grant(work.credits_requested)
         work.credits_granted = True
         parts = self._message(work, Reply([error.encode()], status.PENDING), granted, 0, 0)
-        sealed_by = work.compound.sealed_by if work.compound is not None else None
-        return self._seal(parts, sealed_by) if sealed_by is not None else parts
+        return self._seal(parts, work.sealed_by) if work.sealed_by is not None else parts
 
     def _message(self, work: Work, reply: Reply, granted: int, following: int, padding: int) -> list[Buffer]:
         flags = header.SERVER_TO_REDIR | work.flags & header.RELATED_OPERATIONS
@@ -226,13 +222,12 @@ class Connection:
     def _seal(self, parts: list[Buffer], session: Session) -> list[Buffer]:
         if session.sealer is None:
             raise ProtocolViolation("the session ended while a sealed reply was due")
-        plain = b"".join(parts)
         nonce = session.sealer.next_nonce()
         head = transform.LAYOUT.pack(
-            header.TRANSFORM_ID, bytes(16), nonce, len(plain), 0, transform.FLAG_ENCRYPTED, session.session_id
+            header.TRANSFORM_ID, bytes(16), nonce, sum(map(len, parts)), 0, transform.FLAG_ENCRYPTED, session.session_id
         )
-        signature, sealed = session.sealer.seal(nonce, plain, head[transform.AUTHENTICATED_FROM :])
-        return [head[:4] + signature + head[20:], sealed]
+        signature, sealed = session.sealer.seal(nonce, parts, head[transform.AUTHENTICATED_FROM :])
+        return [head[:4] + signature + head[20:], *sealed]
 
     # Ends
 

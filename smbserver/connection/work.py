@@ -45,18 +45,20 @@ class Pending(Generic[T]):
 
 
 class Compound:
-    """The requests of one frame and how far they are. A single request is a compound of one."""
+    """The requests of one frame and how far they are. A single request is a compound of one.
 
-    __slots__ = ("answered", "last_failure", "last_open", "last_open_known", "position", "sealed_by", "works")
+    It knows its works and they do not know it: a cycle would keep their frame until the garbage collector comes.
+    """
+
+    __slots__ = ("answered", "last_failure", "last_open", "position", "sealed_by", "works")
 
     def __init__(self, works: "list[Work]", sealed_by: Session | None) -> None:
         self.works = works
         self.position = 0
         self.answered: list[tuple[Work, Reply]] = []
         self.sealed_by = sealed_by
-        # What the next related request inherits: the open, whether there was one, and the failure before it.
+        # What the next related request inherits: the open, and the failure before it.
         self.last_open: Open | None = None
-        self.last_open_known = False
         self.last_failure = status.SUCCESS
 
 
@@ -66,7 +68,6 @@ class Work:
     __slots__ = (
         "async_id",
         "command",
-        "compound",
         "connection",
         "credit_charge",
         "credits_granted",
@@ -80,13 +81,16 @@ class Work:
         "pending",
         "protected_by",
         "sealed",
+        "sealed_by",
         "session",
         "session_id",
         "tree",
         "tree_id",
     )
 
-    def __init__(self, connection: "Connection", header: Header, message: memoryview, sealed: bool) -> None:
+    def __init__(
+        self, connection: "Connection", header: Header, message: memoryview, sealed_by: Session | None
+    ) -> None:
         self.connection = connection
         self.message = message
         self.command = header.command
@@ -99,14 +103,14 @@ class Work:
         self.tree_id = header.tree_id
         self.header_async_id = header.async_id
         self.async_id = 0
-        self.sealed = sealed
+        self.sealed_by = sealed_by
+        self.sealed = sealed_by is not None
         self.protected_by: Session | None = None  # whose signature or seal was found right
         self.failure = status.SUCCESS
         self.session: Session | None = None
         self.tree: Tree | None = None
         self.opened: Open | None = None
         self.pending: Pending[object] | None = None
-        self.compound: Compound | None = None
 
     def need_session(self) -> Session:
         """The session that dispatch has settled."""

@@ -1,9 +1,13 @@
 """Message encryption: AES-128/256 in CCM and GCM ([MS-SMB2] 3.1.4.3)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM, AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import GCM
 
 from smbserver.errors import ProtocolViolation
 
@@ -14,17 +18,27 @@ AES_256_GCM: Final = 4
 KEY_LENGTH: Final = {AES_128_CCM: 16, AES_128_GCM: 16, AES_256_CCM: 32, AES_256_GCM: 32}
 NONCE_LENGTH: Final = {AES_128_CCM: 11, AES_128_GCM: 12, AES_256_CCM: 11, AES_256_GCM: 12}
 
+_GCM: Final = (AES_128_GCM, AES_256_GCM)
+
 # A nonce is never used twice under one key: a counter, and an end to it long before it could wrap.
 MAX_MESSAGES: Final = 2**48
+
+
+# From here on GCM works part by part and in place: no joining, no second buffer. Setting it up costs about 6 us more.
+_IN_PLACE_FROM: Final = 32 * 1024
+_TAG: Final = 16
+
+Buffer = bytes | bytearray | memoryview
 
 
 class Sealer:
     """Encrypts with one key. Nonces are a counter, so no two messages share one."""
 
-    __slots__ = ("_cipher", "_count", "_nonce_length")
+    __slots__ = ("_algorithm", "_cipher", "_count", "_nonce_length")
 
     def __init__(self, cipher: int, key: bytes) -> None:
         self._cipher = _new(cipher, key)
+        self._algorithm = AES(key) if cipher in _GCM else None
         self._nonce_length = NONCE_LENGTH[cipher]
         self._count = 0
 
@@ -35,25 +49,55 @@ class Sealer:
             raise ProtocolViolation("session key used up")
         return self._count.to_bytes(16, "little")
 
-    def seal(self, nonce: bytes, plain: bytes | bytearray, associated: bytes) -> tuple[bytes, memoryview]:
-        """(signature of 16 bytes, ciphertext) for a nonce from `next_nonce`."""
-        sealed = memoryview(self._cipher.encrypt(nonce[: self._nonce_length], plain, associated))
-        return bytes(sealed[-16:]), sealed[:-16]
+    def seal(self, nonce: bytes, parts: Sequence[Buffer], associated: bytes) -> tuple[bytes, list[Buffer]]:
+        """(signature of 16 bytes, ciphertext in parts) for a nonce from `next_nonce`.
+
+        A large `bytearray` among the parts is encrypted where it is: whoever made it has given it away.
+        """
+        if self._algorithm is not None and sum(map(len, parts)) >= _IN_PLACE_FROM:
+            return self._seal_in_place(nonce, parts, associated)
+        sealed = self._cipher.encrypt(nonce[: self._nonce_length], b"".join(parts), associated)
+        return sealed[-_TAG:], [memoryview(sealed)[:-_TAG]]
+
+    def _seal_in_place(self, nonce: bytes, parts: Sequence[Buffer], associated: bytes) -> tuple[bytes, list[Buffer]]:
+        assert self._algorithm is not None
+        encryptor = Cipher(self._algorithm, GCM(nonce[: self._nonce_length])).encryptor()
+        encryptor.authenticate_additional_data(associated)
+        sealed: list[Buffer] = []
+        for part in parts:
+            if isinstance(part, bytearray):
+                encryptor.update_into(part, part)
+                sealed.append(part)
+            else:
+                sealed.append(encryptor.update(part))
+        encryptor.finalize()
+        return encryptor.tag, sealed
 
 
 class Opener:
     """Decrypts with one key."""
 
-    __slots__ = ("_cipher", "_nonce_length")
+    __slots__ = ("_algorithm", "_cipher", "_nonce_length")
 
     def __init__(self, cipher: int, key: bytes) -> None:
         self._cipher = _new(cipher, key)
+        self._algorithm = AES(key) if cipher in _GCM else None
         self._nonce_length = NONCE_LENGTH[cipher]
 
-    def open(self, nonce: bytes, signature: bytes, sealed: memoryview, associated: memoryview) -> bytes:
-        """The plain message. Raises ProtocolViolation when it was not sealed with this key."""
+    def open(self, nonce: bytes, signature: bytes, sealed: memoryview, associated: memoryview) -> memoryview:
+        """The plain message. Raises ProtocolViolation when it was not sealed with this key.
+
+        A large message in a writable buffer is decrypted where it is; nobody sees it before its tag was found right.
+        """
+        nonce = nonce[: self._nonce_length]
         try:
-            return self._cipher.decrypt(nonce[: self._nonce_length], b"".join((sealed, signature)), associated)
+            if self._algorithm is not None and len(sealed) >= _IN_PLACE_FROM and not sealed.readonly:
+                decryptor = Cipher(self._algorithm, GCM(nonce, signature)).decryptor()
+                decryptor.authenticate_additional_data(associated)
+                decryptor.update_into(sealed, sealed)
+                decryptor.finalize()
+                return sealed
+            return memoryview(self._cipher.decrypt(nonce, b"".join((sealed, signature)), associated))
         except InvalidTag:
             raise ProtocolViolation("a sealed message does not decrypt") from None
 
@@ -61,6 +105,6 @@ class Opener:
 def _new(cipher: int, key: bytes) -> AESCCM | AESGCM:
     if len(key) != KEY_LENGTH[cipher]:
         raise ValueError("key length does not fit the cipher")
-    if cipher in (AES_128_GCM, AES_256_GCM):
+    if cipher in _GCM:
         return AESGCM(key)
     return AESCCM(key, tag_length=16)

@@ -3,7 +3,7 @@
 Theory of operation. The socket is non-blocking and watched by the event loop. One readiness event is one `recv_into`;
 all complete frames in the buffer are handed over, and what they made us owe is sent with one `sendmsg` at the end.
 Small frames are copied out of the shared buffer, so nobody can hold a view into it; a frame that does not fit
-gets a buffer of its own size and is received straight into that. When the peer does not take what we send, reading
+gets a buffer of its own and is received straight into that. When the peer does not take what we send, reading
 stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
 """
 
@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 from typing import Final, Protocol
+
+from smbserver.transport.buffer_pool import BufferPool
 
 Buffer = bytes | bytearray | memoryview
 
@@ -40,8 +42,9 @@ class FrameReceiver(Protocol):
 class TcpTransport:
     """Owns a connected, non-blocking socket. All methods belong to the event loop's thread."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, pool: BufferPool) -> None:
         self._loop = loop
+        self._pool = pool
         self._socket = sock
         self._fd = sock.fileno()
         self._receiver: FrameReceiver | None = None
@@ -49,6 +52,7 @@ class TcpTransport:
         self._view = memoryview(self._buffer)
         self._start = self._end = 0
         self._large: memoryview | None = None
+        self._large_buffer = bytearray()
         self._large_have = 0
         self._queue: deque[Buffer] = deque()
         self._queued = 0
@@ -136,8 +140,7 @@ class TcpTransport:
         if self._large is not None:
             self._large_have += count
             if self._large_have == len(self._large):
-                frame, self._large = self._large, None
-                self._deliver(frame)
+                self._deliver_large()
             return
         self._end += count
         self._take_frames()
@@ -172,10 +175,18 @@ class TcpTransport:
 
     def _begin_large(self, body: int, length: int) -> None:
         have = self._end - body
-        large = bytearray(length)
-        large[:have] = self._view[body : self._end]
-        self._large, self._large_have = memoryview(large), have
+        self._large_buffer = self._pool.take(length)
+        self._large = memoryview(self._large_buffer)[:length]
+        self._large[:have] = self._view[body : self._end]
+        self._large_have = have
         self._start = self._end = 0
+
+    def _deliver_large(self) -> None:
+        assert self._large is not None
+        self._deliver(self._large)
+        self._large = None
+        buffer, self._large_buffer = self._large_buffer, bytearray()
+        self._pool.give(buffer)
 
     def _deliver(self, frame: memoryview) -> None:
         assert self._receiver is not None

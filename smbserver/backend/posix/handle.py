@@ -18,6 +18,7 @@ from smbserver.nt.security import descriptor_from_mode
 
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 _FALLOC_FL_KEEP_SIZE: Final = 0x01
+_OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
 # What a file system without room for attributes would lose; ARCHIVE alone is not worth an error.
 _WORTH_STORING: Final = attributes.READONLY | attributes.HIDDEN | attributes.SYSTEM
@@ -62,7 +63,7 @@ class PosixHandle:
     def read(self, length: int, offset: int) -> bytes | bytearray | None:
         """Cached bytes, or None when a disk would have to be waited for."""
         if not self._nowait:
-            return os.pread(self._fd, length, offset)
+            return self.read_blocking(length, offset)
         buffer = bytearray(length)
         try:
             count = os.preadv(self._fd, [buffer], offset, _NOWAIT)
@@ -72,7 +73,7 @@ class PosixHandle:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                 raise
             self._nowait = False  # a file system that cannot say; those known are memory or remote
-            return os.pread(self._fd, length, offset)
+            return self.read_blocking(length, offset)
         if count < length:
             if offset + count < os.fstat(self._fd).st_size:
                 return None  # the rest is not in the cache
@@ -81,7 +82,13 @@ class PosixHandle:
 
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """Bytes, however long the disk takes."""
-        return os.pread(self._fd, length, offset)
+        if length < _OWN_BUFFER_FROM:
+            return os.pread(self._fd, length, offset)
+        buffer = bytearray(length)
+        count = os.preadv(self._fd, [buffer], offset)
+        if count < length:
+            del buffer[count:]
+        return buffer
 
     def write(self, data: memoryview | bytes, offset: int) -> None:
         """All of the data; a short write goes on until the error that caused it shows itself."""
