@@ -108,7 +108,8 @@ def _open(
         else:
             handle, action, granted = _make(request, work, tree, backend, located)
         try:
-            meta = handle.metadata()
+            found = located.metadata
+            meta = found if found is not None and action == attributes.OPENED else handle.metadata()
             opened = _enter(request, work, tree, backend, located, handle, granted)
         except BaseException:
             handle.close()
