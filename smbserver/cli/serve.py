@@ -1,6 +1,5 @@
 """`python -m smbserver`: words to settings, a banner with lines to paste, and a server until Ctrl-C."""
 
-import argparse
 import asyncio
 import getpass
 import json
@@ -8,121 +7,73 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from smbserver import __version__
-from smbserver.config.settings import DEFAULT_PORT, DIALECT_NAMES, Settings, parse_dialect, parse_share
+from smbserver.cli.addresses import own_addresses
+from smbserver.cli.arguments import layer_from, parse
+from smbserver.cli.banner import banner
+from smbserver.config.environment import CONFIG_VARIABLE, from_environment
+from smbserver.config.options import Chosen, combine
+from smbserver.config.toml_file import read_config_file
 from smbserver.errors import ConfigError
-from smbserver.objects.server_state import Encryption
 from smbserver.server import Server
 
+log = logging.getLogger(__name__)
+
 PASSWORD_BYTES: Final = 9  # 72 bits: 12 characters to type
-
-_EPILOG: Final = """\
-examples:
-  python -m smbserver --share /srv/data                       one directory, a generated password
-  python -m smbserver --share films=/srv/films:ro --share /srv/in   two shares, one of them read-only
-  python -m smbserver --share . --user ann:secret --port 1445       a given user, a given port
-"""
+BAD_SETTINGS: Final = 2  # exit status, as argparse has it
+NOT_DRAINED: Final = 3  # exit status when something was still under way at the deadline
+INTERRUPTED: Final = 130  # 128 and SIGINT, as shells have it
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line's grammar."""
-    p = argparse.ArgumentParser(
-        prog="smbserver",
-        description="Share directories with SMB 2 and 3 clients: smbclient, Linux, Windows, macOS.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    p.add_argument("--share", action="append", default=[], metavar="[NAME=]DIR[:ro]", help="a directory to share")
-    p.add_argument("--user", action="append", default=[], metavar="NAME[:PASSWORD]", help="who may log in")
-    p.add_argument("--guest", action="store_true", help="let unknown users in without a password (unsigned, unsafe)")
-    p.add_argument("--bind", action="append", default=[], metavar="ADDRESS", help="listen here only; repeatable")
-    p.add_argument("--port", type=int, metavar="N", help="default 445, or 1445 where that is not allowed; 0 any")
-    p.add_argument("--signing", choices=["required", "enabled"], default="required", help="default required")
-    p.add_argument("--encryption", choices=[e.value for e in Encryption], default="offered", help="default offered")
-    p.add_argument("--min-dialect", default="2.0.2", metavar="D", help=f"one of {', '.join(DIALECT_NAMES)}")
-    p.add_argument("--max-dialect", default="3.1.1", metavar="D", help="likewise")
-    p.add_argument("--ready-file", metavar="FILE", help="write process id and addresses here as JSON once listening")
-    p.add_argument("--verbose", "-v", action="store_true", help="log logins and connections")
-    p.add_argument("--version", action="version", version=f"smbserver {__version__}")
-    return p
+def _choose(argv: Sequence[str] | None) -> tuple[Chosen, str | None, bool]:
+    """Settings, the ready file, whether to log more. Raises ConfigError."""
+    arguments = parse(argv)
+    layers = [layer_from(arguments)]
+    config = arguments.config or os.environ.get(CONFIG_VARIABLE)
+    if config:
+        layers.append(read_config_file(config))
+    layers.append(from_environment(os.environ))
+    chosen = combine(layers, lambda: secrets.token_urlsafe(PASSWORD_BYTES), _invoking_user)
+    return chosen, arguments.ready_file, arguments.verbose
 
 
-def settings_from(arguments: argparse.Namespace) -> tuple[Settings, str | None]:
-    """Settings, and the password that was generated if none was given. Raises ConfigError."""
-    users: list[tuple[str, str]] = []
-    generated = None
-    for text in arguments.user:
-        name, separator, password = text.partition(":")
-        if not separator:
-            password = os.environ.get("SMBSERVER_PASSWORD", "")
-            if not password:
-                raise ConfigError(f"no password for {name}: write --user {name}:PASSWORD or set SMBSERVER_PASSWORD")
-        users.append((name, password))
-    if not users and not arguments.guest:
-        generated = secrets.token_urlsafe(PASSWORD_BYTES)
-        users.append((getpass.getuser(), generated))
-    settings = Settings(
-        shares=tuple(parse_share(text) for text in arguments.share),
-        users=tuple(users),
-        guest=arguments.guest,
-        bind=tuple(arguments.bind) or ("0.0.0.0", "::"),
-        port=arguments.port,
-        signing_required=arguments.signing == "required",
-        encryption=Encryption(arguments.encryption),
-        min_dialect=parse_dialect(arguments.min_dialect),
-        max_dialect=parse_dialect(arguments.max_dialect),
-    )
-    return settings, generated
+def _invoking_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's uid that nobody has written into /etc/passwd
+        return "user"
 
 
-def banner(server: Server, generated: str | None) -> str:
-    """What a person needs to connect, ready to paste."""
-    settings = server.settings
-    host, port = server.addresses[0]
-    if host in ("0.0.0.0", "::"):
-        host = socket.gethostname()
-    user = settings.users[0][0] if settings.users else "guest"
-    share = settings.shares[0].name
-    smbclient_port = "" if port == DEFAULT_PORT else f" -p {port}"
-    lines = [f"smbserver {__version__} is serving on port {port}"]
-    lines += [f"  {s.name}: {s.path}{' (read-only)' if s.read_only else ''}" for s in settings.shares]
-    if generated is not None:
-        lines += ["", f"  user {user}, password {generated}   (for this run only)"]
-    if settings.guest:
-        lines += ["", "  guests may come in without a password: nothing they do is signed or sealed"]
-    mount_port = "" if port == DEFAULT_PORT else f",port={port}"
-    mac_port = "" if port == DEFAULT_PORT else f":{port}"
-    lines += [
-        "",
-        f"  smbclient   smbclient //{host}/{share} -U {user}{smbclient_port}",
-        f"  Linux       sudo mount -t cifs //{host}/{share} /mnt -o username={user}{mount_port}",
-        f"  macOS       Finder, Go, Connect to Server: smb://{user}@{host}{mac_port}/{share}",
-    ]
-    if port == DEFAULT_PORT:
-        lines.append(f"  Windows     \\\\{host}\\{share}")
-    else:
-        lines.append(f"  Windows     net use Z: \\\\{host}\\{share} /TCPPORT:{port}   (Windows 11 24H2 and later)")
-    return "\n".join([*lines, "", "Ctrl-C ends it."])
-
-
-async def _serve(settings: Settings, generated: str | None, ready_file: str | None) -> None:
+async def _serve(chosen: Chosen, ready_file: str | None) -> bool:
+    """Serve until a signal. Returns whether everything under way was finished in time."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
-    server = Server(settings)
+
+    def end() -> None:
+        # The next signal is the kernel's: it ends a process whose loop is stuck in a dead disk.
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_DFL)
+        stop.set()
+
+    server = Server(chosen.settings)
     await server.start()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    print(banner(server, generated), flush=True)
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, end)
     if ready_file is not None:
-        _write_ready(ready_file, server)
+        try:
+            _write_ready(ready_file, server)
+        except OSError as error:
+            await server.stop(0)
+            raise ConfigError(f"--ready-file {ready_file} cannot be written: {error.strerror}") from None
+    _say(banner(server.settings, server.addresses, own_addresses(), chosen.made_for, server.notes))
     await stop.wait()
-    print("ending: open requests finish, files are flushed", flush=True)
-    await server.stop()
+    _say("ending: open requests finish, files are flushed (Ctrl-C again: at once)")
+    return await server.stop()
 
 
 def _write_ready(path: str, server: Server) -> None:
@@ -130,6 +81,13 @@ def _write_ready(path: str, server: Server) -> None:
     with open(path + ".new", "w", encoding="utf-8") as file:
         file.write(text)
     os.replace(path + ".new", path)
+
+
+def _say(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `| head -1`: nobody listens any more, but clients do
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -143,17 +101,25 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run until told to end. Returns the exit status: 0, or 2 for what a person must correct."""
-    arguments = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.INFO if arguments.verbose else logging.WARNING,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be text
     try:
-        settings, generated = settings_from(arguments)
+        chosen, ready_file, verbose = _choose(argv)
+        logging.basicConfig(
+            level=logging.INFO if verbose else logging.WARNING,
+            format="%(asctime)s %(levelname)s %(message)s",
+            stream=sys.stderr,
+        )
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(_serve(settings, generated, arguments.ready_file))
+            drained = runner.run(_serve(chosen, ready_file))
+            if not drained:
+                # A thread that waits for a dead disk cannot be ended, and leaving the ordinary way would wait for it.
+                log.error("the time for the end is over and something was still under way: ending without it")
+                sys.stderr.flush()
+                os._exit(NOT_DRAINED)
     except ConfigError as problem:
         print(f"smbserver: {problem}", file=sys.stderr)
-        return 2
+        return BAD_SETTINGS
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return 0

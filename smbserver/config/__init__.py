@@ -1,1 +1,1 @@
-"""Settings: what a person may choose, checked."""
+"""Settings: what a person may choose, from whichever source it came, checked."""

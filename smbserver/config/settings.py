@@ -1,6 +1,5 @@
-"""Frozen settings of a server and how the command line's words become them."""
+"""The frozen, checked settings of a server. Where they came from is not known here."""
 
-import os
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,16 +7,21 @@ from smbserver.errors import ConfigError
 from smbserver.objects.server_state import Encryption
 
 DEFAULT_PORT: Final = 445
-FALLBACK_PORT: Final = 1445  # where the process may not use ports below 1024
+FALLBACK_PORT: Final = 1445  # where the process may not use ports below 1024, or somebody else does
+ALL_ADDRESSES: Final = ("0.0.0.0", "::")
 MAX_SHARE_NAME: Final = 80  # [MS-SRVS] 2.2.4.23: longer names are not listed by clients
+MAX_SERVER_NAME: Final = 15  # a NetBIOS name ([MS-NLMP] 2.2.2.1 MsvAvNbComputerName)
+IN_MEMORY: Final = "memory:"  # the path of a share that lives in this process only
 
 DIALECT_NAMES: Final = {"2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.0.2": 0x0302, "3.1.1": 0x0311}
 _FORBIDDEN: Final = frozenset('"\\/[]:|<>+=;,?*') | {chr(code) for code in range(32)}
+_FORBIDDEN_IN_SERVER: Final = _FORBIDDEN | set(" .")
+_RESERVED: Final = ("IPC$", "PIPE", "MAILSLOT")  # [MS-FSCC] 2.1.6 and [MS-SMB2] 3.3.5.7
 
 
 @dataclass(frozen=True)
 class ShareSettings:
-    """One shared directory."""
+    """One share. `path` is a directory, or IN_MEMORY."""
 
     name: str
     path: str
@@ -27,25 +31,54 @@ class ShareSettings:
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > MAX_SHARE_NAME or not _FORBIDDEN.isdisjoint(self.name):
-            raise ConfigError(f"not a share name: {self.name!r}")
-        if self.name.upper() == "IPC$":
-            raise ConfigError("the name IPC$ is taken by the server itself")
+            raise ConfigError(
+                f"not a share name: {self.name!r} (up to {MAX_SHARE_NAME} characters, none of {_shown()})"
+            )
+        if self.name.upper() in _RESERVED:
+            raise ConfigError(f"the share name {self.name!r} is reserved")
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the share has no directory behind it."""
+        return self.path == IN_MEMORY
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a server as a whole; times in seconds."""
+
+    connections: int = 4096
+    connections_per_address: int = 1024  # a whole office behind one router, and still a bound
+    login_seconds: float = 30.0  # until somebody must have logged in on a new connection
+    drain_seconds: float = 10.0  # for open requests to finish at the end; half of what service managers grant
+
+    def __post_init__(self) -> None:
+        if self.connections < 1 or self.connections_per_address < 1:
+            raise ConfigError("a limit of connections is at least 1")
+        if self.login_seconds <= 0:
+            raise ConfigError("the time for the login must be more than 0 seconds")
+        if self.drain_seconds < 0:
+            raise ConfigError("the time for the drain cannot be negative")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """A server's settings. `port` None: 445 where possible, else 1445; 0: any free port."""
+    """A server's settings. `users` are (name, password).
+
+    `port` None: 445 where possible, else 1445; 0: any free port.
+    """
 
     shares: tuple[ShareSettings, ...]
     users: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     guest: bool = False
-    bind: tuple[str, ...] = ("0.0.0.0", "::")
+    bind: tuple[str, ...] = ALL_ADDRESSES
     port: int | None = None
     signing_required: bool = True
     encryption: Encryption = Encryption.OFFERED
     min_dialect: int = 0x0202
     max_dialect: int = 0x0311
     server_name: str = ""
+    limits: Limits = Limits()
 
     def __post_init__(self) -> None:
         if not self.shares:
@@ -55,32 +88,30 @@ class Settings:
             if share.name.upper() in seen:
                 raise ConfigError(f"two shares are named {share.name!r}: give one another name with --share NAME=DIR")
             seen.add(share.name.upper())
-        if self.port is not None and not 0 <= self.port <= 65535:
-            raise ConfigError(f"not a port: {self.port}")
+        if self.port is not None:
+            check_port(self.port)
         if self.min_dialect > self.max_dialect:
-            raise ConfigError("--min-dialect is above --max-dialect")
+            raise ConfigError("--min-dialect (min_dialect) is above --max-dialect (max_dialect)")
         if self.encryption is Encryption.REQUIRED and self.max_dialect < 0x0300:
-            raise ConfigError("encryption needs dialect 3.0 or later: raise --max-dialect")
+            raise ConfigError("encryption needs dialect 3.0 or later: raise --max-dialect (max_dialect)")
+        if any(share.encrypt for share in self.shares) and (
+            self.encryption is Encryption.OFF or self.max_dialect < 0x0300
+        ):
+            raise ConfigError("a share demands encryption, but encryption is off or --max-dialect is below 3.0")
+        check_server_name(self.server_name)
 
 
-def parse_share(text: str) -> ShareSettings:
-    """`[NAME=]PATH[:ro]`. Raises ConfigError."""
-    name, separator, path = text.partition("=")
-    if not separator or "/" in name:
-        name, path = "", text
-    read_only = path.endswith(":ro")
-    if read_only:
-        path = path[:-3]
-    if not path:
-        raise ConfigError(f"--share {text!r} names no directory")
-    path = os.path.abspath(path)
-    if not name:
-        name = os.path.basename(path) or "root"
-    return ShareSettings(name, path, read_only)
+def check_port(port: int) -> None:
+    """Raises ConfigError."""
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"not a port: {port} (0 to 65535; 0 takes any free one)")
 
 
-def parse_dialect(text: str) -> int:
-    """`3.1.1` and its like. Raises ConfigError."""
-    if text not in DIALECT_NAMES:
-        raise ConfigError(f"no such dialect: {text!r}; there are {', '.join(DIALECT_NAMES)}")
-    return DIALECT_NAMES[text]
+def check_server_name(name: str) -> None:
+    """Raises ConfigError. Empty means the host's own."""
+    if len(name) > MAX_SERVER_NAME or not _FORBIDDEN_IN_SERVER.isdisjoint(name):
+        raise ConfigError(f"not a server name: {name!r} (up to {MAX_SERVER_NAME} letters, digits, - and _)")
+
+
+def _shown() -> str:
+    return " ".join(sorted(char for char in _FORBIDDEN if char.isprintable()))

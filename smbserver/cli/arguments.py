@@ -1,0 +1,126 @@
+"""The command line's grammar, and its words to a Layer."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
+
+from smbserver import __version__
+from smbserver.config import words
+from smbserver.config.environment import VARIABLES
+from smbserver.config.options import Layer
+from smbserver.config.settings import DIALECT_NAMES, check_port, check_server_name
+
+T = TypeVar("T")
+
+_WIDTH: Final = max(map(len, VARIABLES)) + 2
+
+_EPILOG: Final = """\
+examples:
+  python -m smbserver --share /srv/data                             one directory, a generated password
+  python -m smbserver --share films=/srv/films:ro --share /srv/in   two shares, one of them read-only
+  python -m smbserver --share . --user ann --port 1445              a given user, a given port
+  python -m smbserver --config smbserver.toml
+
+passwords: whoever may list this machine's processes (ps) can read a password given with --user.
+  Better: --password-file, lines NAME:PASSWORD, chmod 600; or SMBSERVER_PASSWORD.
+
+configuration file (TOML; every key may be left out; relative paths start at the file's folder):
+  server_name = "NAS"           guest = false              bind = ["0.0.0.0", "::"]     port = 445
+  signing = "required"          encryption = "offered"     min_dialect = "2.0.2"        max_dialect = "3.1.1"
+  password_file = "passwords"
+  [[share]]                     once for each share
+  name = "films"                path = "/srv/films"
+  read_only = true              encrypt = false            comment = "no spoilers"
+  [[user]]                      once for each user
+  name = "ann"                  password = "secret"        then the file must not be readable by others
+  [limits]
+  connections = 4096            connections_per_address = 1024
+  login_seconds = 30            drain_seconds = 10
+
+environment variables, read last: the command line wins over the file, the file over these; a list wins as a whole
+""" + "".join(f"  {name:{_WIDTH}}{meaning}\n" for name, meaning in VARIABLES.items())
+
+
+class _Parser(argparse.ArgumentParser):
+    """Refuses unknown words without repeating them: the word after a misspelt --user holds a password."""
+
+    def refuse(self, unknown: Sequence[str]) -> None:
+        options = [word.partition("=")[0] for word in unknown if word.startswith("-")]
+        if options:
+            self.error(f"unknown option {options[0]}; --help lists all")
+        self.error("a directory is given with --share DIR")
+
+
+def parser() -> _Parser:
+    """The command line's grammar."""
+    p = _Parser(
+        prog="smbserver",
+        description="Share directories with SMB 2 and 3 clients: smbclient, Linux, Windows, macOS.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = p.add_argument
+    add("--share", action="append", metavar="[NAME=]DIR[:ro]", help="a directory to share; :ro read-only; repeatable")
+    add("--user", action="append", metavar="NAME[:PASSWORD]", help="who may log in; repeatable; see passwords below")
+    add("--password-file", metavar="FILE", help="accounts, one NAME:PASSWORD a line; must not be readable by others")
+    guest_help = "let anybody in without a password; nothing they do is signed or sealed"
+    add("--guest", action=argparse.BooleanOptionalAction, default=None, help=guest_help)
+    add("--bind", action="append", metavar="ADDRESS", help="listen here only; repeatable; default everywhere")
+    add("--port", metavar="N", help="default 445, or 1445 where that is not possible; 0 takes any free one")
+    add("--config", metavar="FILE", help="a configuration file; see below")
+    add("--name", metavar="NAME", help="what the server calls itself; default the host's name")
+    add("--signing", choices=[*words.SIGNING_WORDS], help="default required")
+    add("--encryption", choices=[*words.ENCRYPTION_WORDS], help="default offered")
+    add("--min-dialect", metavar="D", help=f"one of {', '.join(DIALECT_NAMES)}; default 2.0.2")
+    add("--max-dialect", metavar="D", help="likewise; default 3.1.1")
+    add("--ready-file", metavar="FILE", help="write process id and addresses here as JSON once listening")
+    add("--verbose", "-v", action="store_true", help="log logins and connections to standard error")
+    add("--version", action="version", version=f"smbserver {__version__}")
+    return p
+
+
+def parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """Raises SystemExit as argparse does."""
+    p = parser()
+    arguments, unknown = p.parse_known_args(argv)
+    if unknown:
+        p.refuse(unknown)
+    return arguments
+
+
+def layer_from(arguments: argparse.Namespace) -> Layer:
+    """What the command line says. Raises ConfigError that names the option."""
+    if arguments.name is not None:
+        with words.said_in("--name"):
+            check_server_name(arguments.name)
+    port = _one("--port", arguments.port, words.port)
+    if port is not None:
+        check_port(port)
+    return Layer(
+        shares=_each("--share", arguments.share, words.share),
+        users=_each("--user", arguments.user, words.user),
+        password_file=arguments.password_file,
+        guest=arguments.guest,
+        bind=None if arguments.bind is None else tuple(arguments.bind),
+        port=port,
+        signing_required=_one("--signing", arguments.signing, words.signing),
+        encryption=_one("--encryption", arguments.encryption, words.encryption),
+        min_dialect=_one("--min-dialect", arguments.min_dialect, words.dialect),
+        max_dialect=_one("--max-dialect", arguments.max_dialect, words.dialect),
+        server_name=arguments.name,
+    )
+
+
+def _one(option: str, text: str | None, convert: Callable[[str], T]) -> T | None:
+    if text is None:
+        return None
+    with words.said_in(option):
+        return convert(text)
+
+
+def _each(option: str, texts: Sequence[str] | None, convert: Callable[[str], T]) -> tuple[T, ...] | None:
+    if texts is None:
+        return None
+    with words.said_in(option):
+        return tuple(convert(text) for text in texts)

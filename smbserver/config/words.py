@@ -1,0 +1,107 @@
+"""The words that a person writes for a share, a user, a dialect or a switch, whatever the source, to values."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from smbserver.auth.accounts import Account
+from smbserver.config.settings import DIALECT_NAMES, IN_MEMORY, ShareSettings, check_port
+from smbserver.errors import ConfigError
+from smbserver.objects.server_state import Encryption
+
+T = TypeVar("T")
+
+SIGNING_WORDS: Final = {"required": True, "enabled": False}
+ENCRYPTION_WORDS: Final = {each.value: each for each in Encryption}
+_SWITCH_WORDS: Final = {"1": True, "yes": True, "true": True, "on": True} | dict.fromkeys(
+    ("0", "no", "false", "off"), False
+)
+_READ_ONLY: Final = ":ro"
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who may log in. `password` None: found or made later."""
+
+    name: str
+    password: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        Account(self.name, b"")  # refuses what no client could send as a name
+        if self.password == "":
+            raise ConfigError(f"the password of {self.name} is empty: leave it out to have one made")
+
+
+@contextmanager
+def said_in(place: str) -> Iterator[None]:
+    """Put where a word stands before what is wrong with it."""
+    try:
+        yield
+    except ConfigError as problem:
+        raise ConfigError(f"{place}: {problem}") from None
+
+
+def share(text: str) -> ShareSettings:
+    """`[NAME=]PATH[:ro]`. Raises ConfigError."""
+    name, separator, path = text.partition("=")
+    if not separator or "/" in name:
+        name, path = "", text
+    read_only = path.endswith(_READ_ONLY)
+    if read_only:
+        path = path.removesuffix(_READ_ONLY)
+    if not path:
+        raise ConfigError(f"{text!r} names no directory: write DIR or NAME=DIR")
+    path = share_path(path)
+    if not name:
+        name = "memory" if path == IN_MEMORY else os.path.basename(path) or "root"
+    return ShareSettings(name, path, read_only)
+
+
+def share_path(text: str, folder: str = "") -> str:
+    """A share's directory made absolute, from `folder` or the working directory; IN_MEMORY stays as it is."""
+    if text == IN_MEMORY:
+        return text
+    return os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
+
+
+def user(text: str) -> User:
+    """`NAME[:PASSWORD]`; the password may contain colons. Raises ConfigError."""
+    name, separator, password = text.partition(":")
+    return User(name, password if separator else None)
+
+
+def dialect(text: str) -> int:
+    """`3.1.1` and its like. Raises ConfigError."""
+    return _one_of(DIALECT_NAMES, text, "dialect")
+
+
+def signing(text: str) -> bool:
+    """Whether everybody must sign. Raises ConfigError."""
+    return _one_of(SIGNING_WORDS, text, "signing")
+
+
+def encryption(text: str) -> Encryption:
+    """Off, offered or required. Raises ConfigError."""
+    return _one_of(ENCRYPTION_WORDS, text, "encryption")
+
+
+def switch(text: str) -> bool:
+    """Yes or no, in the spellings that environments have. Raises ConfigError."""
+    return _one_of(_SWITCH_WORDS, text.lower(), "answer")
+
+
+def port(text: str) -> int:
+    """Raises ConfigError."""
+    if not (text.isascii() and text.isdigit()):
+        raise ConfigError(f"not a port: {text!r} (0 to 65535; 0 takes any free one)")
+    number = int(text[:6])  # six digits are too many already, and a thousand of them are slow
+    check_port(number)
+    return number
+
+
+def _one_of(words: dict[str, T], text: str, what: str) -> T:
+    if text not in words:
+        raise ConfigError(f"no such {what}: {text!r}; there are {', '.join(words)}")
+    return words[text]
