@@ -1,8 +1,14 @@
-"""The composition root and the embedding API: settings in, a running server out. The only place that wires."""
+"""The composition root and the embedding API: settings in, a running server out. The only place that wires.
+
+    settings = Settings(shares=(ShareSettings("data", "/srv/data"),), users=(("ann", "secret"),), port=0)
+    async with Server(settings) as server:
+        print(server.addresses)
+        await something_that_ends()
+
+Several servers may live in one process and one event loop. Leaving the block drains: see `Server.stop`.
+"""
 
 import asyncio
-import contextlib
-import errno
 import logging
 import os
 import secrets
@@ -11,16 +17,20 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Final, TypeVar
 
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.posix import PosixBackend
-from smbserver.config.settings import DEFAULT_PORT, FALLBACK_PORT, Settings, ShareSettings
+from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
 from smbserver.errors import ConfigError
+from smbserver.listening import BACKLOG, listen
+from smbserver.nt import access
 from smbserver.nt.filetime import from_unix_ns
+from smbserver.objects.open import Open
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.session import State
 from smbserver.objects.share import Share
@@ -32,14 +42,11 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-MAX_CONNECTIONS: Final = 4096
-MAX_CONNECTIONS_PER_ADDRESS: Final = 1024  # a whole office behind one router, and still a bound
-LOGIN_DEADLINE: Final = 30.0  # seconds until somebody must have logged in on a new connection
-BACKLOG: Final = 128
 THREADS: Final = 8  # blocking calls at a time: fsync and cold reads, which wait more than they work
-DRAIN_DEADLINE: Final = 10.0  # seconds for open requests to finish at the end
-DRAIN_STEP: Final = 0.02
+DRAIN_STEP: Final = 0.02  # seconds between two looks at what is still under way
+ACCEPT_PAUSE: Final = 1.0  # seconds without new connections when the process has no descriptor left
 KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+_WRITING: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
 
 
 class AsyncioRuntime:
@@ -63,6 +70,9 @@ class AsyncioRuntime:
         future = self._loop.run_in_executor(self._threads, call)
 
         def done(finished: "asyncio.Future[T]") -> None:
+            if finished.cancelled():  # never begun: the threads were closed first
+                waiter.cancel()
+                return
             error = finished.exception()
             if error is not None:
                 waiter.fail(error)
@@ -76,25 +86,30 @@ class AsyncioRuntime:
         """A timer of the loop."""
         return self._loop.call_later(seconds, call).cancel
 
-    def close(self) -> None:
-        """Wait for the threads."""
-        self._threads.shutdown(wait=True)
+    def close(self, wait: bool) -> None:
+        """End the threads; `wait` False leaves one that is stuck behind."""
+        self._threads.shutdown(wait=wait, cancel_futures=True)
 
 
 class Server:
-    """`async with Server(settings) as server:` serves until the block ends; `addresses` tells where."""
+    """`async with Server(settings) as server:` serves until the block ends.
+
+    `addresses` are (host, port) pairs that it listens on. `notes` are sentences a person should see: the port that was
+    not to be had, a share that cannot be written. One object serves once.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.addresses: list[tuple[str, int]] = []
+        self.notes: list[str] = []
         self._listeners: list[socket.socket] = []
-        self._accepting: list[asyncio.Task[None]] = []
         self._drivers: set[Driver] = set()
         self._per_address: Counter[str] = Counter()
         self._buffers = BufferPool()
         self._shares: list[Share] = []
         self._runtime: AsyncioRuntime | None = None
         self._state: ServerState | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -105,118 +120,146 @@ class Server:
 
     async def start(self) -> None:
         """Open the shares and listen. Raises ConfigError with what a person can do about it."""
-        loop = asyncio.get_running_loop()
+        loop = self._loop = asyncio.get_running_loop()
         settings = self.settings
         try:
-            self._shares = [_open_share(share) for share in settings.shares]
-            self._runtime = AsyncioRuntime(loop)
             accounts = Accounts([Account.from_password(*user) for user in settings.users], settings.guest)
+            for share in settings.shares:
+                self._shares.append(_open_share(share))
+                if not share.in_memory and not share.read_only and not os.access(share.path, os.W_OK):
+                    self.notes.append(_may_not("write to", share.path))
+            self._runtime = AsyncioRuntime(loop)
             policy = Policy(settings.min_dialect, settings.max_dialect, settings.signing_required, settings.encryption)
-            name = (settings.server_name or socket.gethostname().partition(".")[0]).upper()[:15] or "SMBSERVER"
+            host = socket.gethostname().partition(".")[0]
+            name = (settings.server_name or host).upper()[:MAX_SERVER_NAME] or "SMBSERVER"
             self._state = ServerState(
                 self._runtime, Names(name, "WORKGROUP"), accounts, self._shares, policy, secrets.token_bytes(16)
             )
-            self._listeners = self._listen()
+            self._listeners, note = listen(settings.bind, settings.port)
+            if note is not None:
+                self.notes.insert(0, note)
         except BaseException:
-            self._release()
+            self._release(wait=True)
             raise
         self.addresses = [listener.getsockname()[:2] for listener in self._listeners]
-        self._accepting = [loop.create_task(self._accept(listener)) for listener in self._listeners]
+        for listener in self._listeners:
+            self._watch(listener)
 
-    def _listen(self) -> list[socket.socket]:
-        wanted = self.settings.port
-        if wanted is not None:
-            return _bind_all(self.settings.bind, wanted)
-        try:
-            return _bind_all(self.settings.bind, DEFAULT_PORT)
-        except ConfigError as problem:
-            log.info("%s; using port %d", problem, FALLBACK_PORT)
-            return _bind_all(self.settings.bind, FALLBACK_PORT)
+    def _watch(self, listener: socket.socket) -> None:
+        if self._loop is not None and listener in self._listeners:
+            self._loop.add_reader(listener.fileno(), self._accept, listener)
 
-    async def _accept(self, listener: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
+    def _accept(self, listener: socket.socket) -> None:
+        """Take all connections that wait, BACKLOG at most, so that those who are here get their turn."""
+        assert self._loop is not None
+        for _ in range(BACKLOG):
             try:
-                sock, address = await loop.sock_accept(listener)
+                sock, address = listener.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
             except OSError as error:
                 # Out of descriptors, most likely: those who are here go on, new ones wait.
                 log.warning("accept: %s", error.strerror)
-                await asyncio.sleep(1)
-                continue
-            self._begin(loop, sock, address)
+                self._loop.remove_reader(listener.fileno())
+                self._loop.call_later(ACCEPT_PAUSE, self._watch, listener)
+                return
+            self._begin(self._loop, sock, address)
 
     def _begin(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, address: tuple[str, int]) -> None:
         assert self._state is not None
-        host = address[0]
-        if len(self._drivers) >= MAX_CONNECTIONS or self._per_address[host] >= MAX_CONNECTIONS_PER_ADDRESS:
+        host, limits = address[0], self.settings.limits
+        if len(self._drivers) >= limits.connections or self._per_address[host] >= limits.connections_per_address:
             log.warning("%s: refused: too many connections", host)
             sock.close()
             return
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in KEEPALIVE:
-            sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for option, value in KEEPALIVE:
+                sock.setsockopt(socket.IPPROTO_TCP, option, value)
+        except OSError:  # gone already
+            sock.close()
+            return
         transport = TcpTransport(loop, sock, self._buffers)
         connection = Connection(self._state, f"{host}:{address[1]}")
         self._per_address[host] += 1
-        deadline: asyncio.TimerHandle | None = None
 
         def ended(driver: Driver) -> None:
             self._drivers.discard(driver)
             self._per_address[host] -= 1
             if not self._per_address[host]:
                 del self._per_address[host]
-            if deadline is not None:
-                deadline.cancel()
+            deadline.cancel()
 
         def check_login() -> None:
             if not any(session.state is State.VALID for session in connection.sessions.values()):
+                log.warning("%s: nobody has logged in within %g seconds", connection.name, limits.login_seconds)
                 transport.abort("nobody has logged in")
 
         driver = Driver(connection, transport, ended)
         self._drivers.add(driver)
-        deadline = loop.call_later(LOGIN_DEADLINE, check_login)
+        deadline = loop.call_later(limits.login_seconds, check_login)
         transport.start(driver)
 
-    async def stop(self, deadline: float = DRAIN_DEADLINE) -> None:
-        """Take no new work, let open requests finish within `deadline` seconds, flush what was written, end."""
-        for task in self._accepting:
-            task.cancel()
-        for listener in self._listeners:
-            listener.close()
-        for driver in list(self._drivers):
+    async def stop(self, seconds: float | None = None) -> bool:
+        """Take no new work, let open requests finish, flush what was written, end; all within `seconds`.
+
+        None takes the time from the settings. Returns whether all of that was finished in time: False means that a
+        request, a flush or a reply was given up. A second call does nothing.
+        """
+        if self._state is None:
+            return True
+        end = time.monotonic() + (self.settings.limits.drain_seconds if seconds is None else seconds)
+        self._stop_listening()
+        for driver in self._drivers:
             driver.transport.pause()
-        end = time.monotonic() + deadline
-        while any(driver.busy for driver in self._drivers) and time.monotonic() < end:
-            await asyncio.sleep(DRAIN_STEP)
-        await self._flush_files(max(0.0, end - time.monotonic()))
+        for driver in list(self._drivers):
+            driver.cancel_waiting()
+        in_time = await _until(lambda: not any(driver.busy for driver in self._drivers), end)
+        flushing = self._flush_files()
+        in_time &= await _until(lambda: all(waiter.done for waiter in flushing), end)
         for driver in list(self._drivers):
             driver.transport.close()
-        while self._drivers and time.monotonic() < end:
-            await asyncio.sleep(DRAIN_STEP)
+        await _until(lambda: not self._drivers, end)
+        in_time &= not any(driver.transport.owes for driver in self._drivers)
         for driver in list(self._drivers):
             driver.transport.abort("the server ends")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        self._release()
+        while self._drivers:  # the loop has their last calls in its queue
+            await asyncio.sleep(0)
+        self._release(wait=in_time)
+        return in_time
 
-    async def _flush_files(self, seconds: float) -> None:
+    def _stop_listening(self) -> None:
+        assert self._loop is not None
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            self._loop.remove_reader(listener.fileno())
+            listener.close()
+
+    def _flush_files(self) -> list[Waiter[None]]:
+        """Begin to fsync every file that is open for writing: its writes were answered, so they shall last."""
         assert self._state is not None
-        loop = asyncio.get_running_loop()
-        syncs = [
-            loop.run_in_executor(None, opened.handle.sync)
-            for session in self._state.sessions.values()
-            for opened in session.opens.values()
-            if not opened.handle.is_directory
-        ]
-        if syncs:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*syncs, return_exceptions=True), seconds or None)
+        assert self._runtime is not None
+        flushing = []
+        for session in self._state.sessions.values():
+            for opened in session.opens.values():
+                if opened.handle.is_directory or not opened.granted & _WRITING:
+                    continue
+                opened.hold()
+                waiter = self._runtime.offload(opened.handle.sync)
+                waiter.when_done(partial(_flushed, opened))
+                flushing.append(waiter)
+        return flushing
 
-    def _release(self) -> None:
+    def _release(self, wait: bool) -> None:
+        """Give back what `start` took. Without `wait` a thread may still use a file: that one stays open."""
+        self._state = None
+        for listener in self._listeners:
+            listener.close()
+        self._listeners = []
         if self._runtime is not None:
-            self._runtime.close()
+            self._runtime.close(wait)
             self._runtime = None
         for share in self._shares:
             if share.backend is not None:
@@ -224,51 +267,43 @@ class Server:
         self._shares = []
 
 
+async def _until(reached: Callable[[], bool], end: float) -> bool:
+    """Whether the condition held before the monotonic clock showed `end`."""
+    while not reached():
+        if time.monotonic() >= end:
+            return False
+        await asyncio.sleep(DRAIN_STEP)
+    return True
+
+
+def _flushed(opened: Open, waiter: Waiter[None]) -> None:
+    opened.release()
+    if waiter.cancelled:
+        return
+    try:
+        waiter.result()
+    except OSError as error:
+        log.error("%s could not be flushed: %s", "\\".join(opened.path), error.strerror)
+
+
 def _open_share(share: ShareSettings) -> Share:
+    if share.in_memory:
+        raise ConfigError(f"share {share.name}: shares in memory are not supported")
     try:
         backend = PosixBackend(share.path)
     except FileNotFoundError:
-        raise ConfigError(f"no such directory: {share.path}") from None
+        raise ConfigError(f"share {share.name}: no such directory: {share.path}") from None
     except NotADirectoryError:
-        raise ConfigError(f"not a directory: {share.path}") from None
+        raise ConfigError(f"share {share.name}: not a directory: {share.path}") from None
     except PermissionError:
-        raise ConfigError(f"this user (uid {os.geteuid()}) may not read {share.path}") from None
+        raise ConfigError(f"share {share.name}: {_may_not('read', share.path)}") from None
+    except OSError as error:
+        raise ConfigError(f"share {share.name}: {share.path}: {error.strerror}") from None
+    if not os.access(share.path, os.X_OK):
+        backend.close()
+        raise ConfigError(f"share {share.name}: {_may_not('enter', share.path)}")
     return Share(share.name, backend, share.comment, share.read_only, share.encrypt)
 
 
-def _bind_all(hosts: tuple[str, ...], port: int) -> list[socket.socket]:
-    """A listening socket for every host, all on one port. Raises ConfigError."""
-    listeners: list[socket.socket] = []
-    try:
-        for host in hosts:
-            try:
-                listeners.append(_bind(host, listeners[0].getsockname()[1] if listeners else port))
-            except OSError as error:
-                if host == "::" and listeners and error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
-                    continue  # a machine without IPv6
-                raise
-    except OSError as error:
-        for listener in listeners:
-            listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise ConfigError(f"port {port} is taken by another program: choose one with --port") from None
-        if error.errno in (errno.EACCES, errno.EPERM):
-            raise ConfigError(f"port {port} may only be used by root") from None
-        raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror}") from None
-    return listeners
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-        sock.setblocking(False)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+def _may_not(what: str, path: str) -> str:
+    return f"this user (uid {os.geteuid()}) may not {what} {path}"

@@ -23,6 +23,7 @@ QUEUE_LIMIT: Final = 16 * 1024 * 1024  # two of the largest reads: enough to kee
 FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, so that the kernel gets work early
 BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 FRAME_HEADER: Final = 4
+LINGER: Final = 0.5  # seconds; a peer that has our last replies by then either closes or does not care
 
 
 class FrameReceiver(Protocol):
@@ -61,7 +62,13 @@ class TcpTransport:
         self._writing = False
         self._closing = False
         self._draining = False
+        self._linger: asyncio.TimerHandle | None = None
         self.closed = False
+
+    @property
+    def owes(self) -> bool:
+        """Whether replies are waiting for the peer to take them."""
+        return bool(self._queue)
 
     def start(self, receiver: FrameReceiver) -> None:
         """Begin to read, delivering to `receiver`."""
@@ -87,9 +94,33 @@ class TcpTransport:
 
     def close(self) -> None:
         """Send what is queued, then end the connection. Reading stops at once."""
+        if self.closed or self._closing:
+            return
         self._closing = True
         self._pause()
         if not self._queue:
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        """Everything is sent. Closing with unread bytes would be a reset, and cost the peer replies it has not read."""
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            self.abort(f"shutdown: {error.strerror}")
+            return
+        self._loop.add_reader(self._fd, self._discard)
+        self._reading = True
+        self._linger = self._loop.call_later(LINGER, self.abort, "closed by the server")
+
+    def _discard(self) -> None:
+        try:
+            count = self._socket.recv_into(self._view)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.abort(f"receive: {error.strerror}")
+            return
+        if count == 0:
             self.abort("closed by the server")
 
     def abort(self, reason: str) -> None:
@@ -97,6 +128,8 @@ class TcpTransport:
         if self.closed:
             return
         self.closed = True
+        if self._linger is not None:
+            self._linger.cancel()
         self._pause()
         if self._writing:
             self._loop.remove_writer(self._fd)
@@ -210,8 +243,8 @@ class TcpTransport:
         if queue and not self._writing:
             self._loop.add_writer(self._fd, self._writable)
             self._writing = True
-        elif not queue and self._closing:
-            self.abort("closed by the server")
+        elif not queue and self._closing and self._linger is None:
+            self._shut_down()
 
     def _writable(self) -> None:
         self._flush()
