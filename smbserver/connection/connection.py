@@ -133,6 +133,7 @@ class Connection:
                 work.failure = status.ACCESS_DENIED
             else:
                 work.protected_by = session
+                work.session = session  # signs the reply, whatever it will be, and whether the command needs a session
         elif session is not None and session.signing_required and head.command != header.CANCEL:
             work.failure = status.ACCESS_DENIED
 
