@@ -283,7 +283,7 @@ def _flushed(opened: Open, waiter: Waiter[None]) -> None:
     try:
         waiter.result()
     except OSError as error:
-        log.error("%s could not be flushed: %s", "\\".join(opened.path), error.strerror)
+        log.error("%r could not be flushed: %s", "\\".join(opened.path), error.strerror)
 
 
 def _open_share(share: ShareSettings) -> Share:

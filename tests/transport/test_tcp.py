@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smbserver.transport import tcp
+from smbserver.transport.buffer_pool import BufferPool
 from smbserver.transport.tcp import RECEIVE_BUFFER, TcpTransport
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class StepLoop:
     def __init__(self) -> None:
         self.readers: dict[int, Callable[[], None]] = {}
         self.writers: dict[int, Callable[[], None]] = {}
+        self.timers: list[Callable[[], None]] = []
         self._soon: list[Callable[[], None]] = []
 
     def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
@@ -51,6 +53,12 @@ class StepLoop:
         """As in asyncio."""
         self._soon.append(lambda: callback(*arguments))
 
+    def call_later(self, seconds: float, callback: Callable[..., None], *arguments: object) -> StepTimer:
+        """As in asyncio; fires when the test calls it."""
+        timer = StepTimer(self.timers, lambda: callback(*arguments))
+        self.timers.append(timer.call)
+        return timer
+
     def run(self) -> bool:
         """Handle events until there are none; tells whether there was one."""
         did = False
@@ -68,6 +76,19 @@ class StepLoop:
             for fd in writable:
                 if fd in self.writers:
                     self.writers[fd]()
+
+
+class StepTimer:
+    """What call_later returns."""
+
+    def __init__(self, timers: list[Callable[[], None]], call: Callable[[], None]) -> None:
+        self._timers = timers
+        self.call = call
+
+    def cancel(self) -> None:
+        """As in asyncio."""
+        if self.call in self._timers:
+            self._timers.remove(self.call)
 
 
 class Receiver:
@@ -101,7 +122,7 @@ class Line:
         if send_buffer:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self.receiver = Receiver()
-        self.transport = TcpTransport(cast("asyncio.AbstractEventLoop", self.loop), ours)
+        self.transport = TcpTransport(cast("asyncio.AbstractEventLoop", self.loop), ours, BufferPool())
         self.transport.start(self.receiver)
 
     def feed(self, data: bytes) -> None:
@@ -148,6 +169,7 @@ class Line:
         assert len(self.receiver.reasons) == 1
         assert not self.loop.readers
         assert not self.loop.writers
+        assert not self.loop.timers
 
 
 @pytest.fixture
@@ -383,6 +405,8 @@ def test_close_sends_what_is_owed_and_takes_nothing_more() -> None:
     line.transport.send([b"too late"])
     assert line.read() == framed(bytes(300_000))
     assert line.at_end()
+    line.peer.shutdown(socket.SHUT_WR)
+    line.loop.run()
     line.close()
     assert line.receiver.reasons == ["closed by the server"]
 
@@ -402,6 +426,18 @@ def test_close_does_not_reset_a_peer_that_has_sent_more() -> None:
 def test_close_with_nothing_owed_is_the_end(line: Line) -> None:
     line.transport.close()
     assert line.at_end()
+    assert line.receiver.reasons == []
+    line.peer.shutdown(socket.SHUT_WR)
+    line.loop.run()
+    assert line.receiver.reasons == ["closed by the server"]
+
+
+def test_a_peer_that_never_closes_is_not_waited_for_long(line: Line) -> None:
+    line.transport.close()
+    line.loop.run()
+    (linger,) = line.loop.timers
+    linger()
+    line.loop.run()
     assert line.receiver.reasons == ["closed by the server"]
 
 
@@ -420,9 +456,10 @@ def test_close_from_within_a_frame_still_sends_the_reply(line: Line) -> None:
 def test_close_twice_and_abort_behind_it(line: Line) -> None:
     line.transport.close()
     line.transport.close()
+    line.transport.abort("at once")
     line.transport.abort("again")
     line.loop.run()
-    assert line.receiver.reasons == ["closed by the server"]
+    assert line.receiver.reasons == ["at once"]
 
 
 def test_abort_drops_what_is_owed() -> None:
@@ -508,7 +545,7 @@ def test_real_loops_echo_and_end(new_loop: Callable[[], asyncio.AbstractEventLoo
         receiver = Receiver()
         lost = asyncio.Event()
         receiver.connection_lost = lambda reason: (receiver.reasons.append(reason), lost.set())[1]  # type: ignore[method-assign, func-returns-value]
-        transport = TcpTransport(loop, ours)
+        transport = TcpTransport(loop, ours, BufferPool())
         receiver.answer = lambda frame: transport.send([bytes(frame)])
         transport.start(receiver)
         sent = payloads([0, 10, 5000, 200_000, MAX_FRAME, 7])
@@ -521,8 +558,8 @@ def test_real_loops_echo_and_end(new_loop: Callable[[], asyncio.AbstractEventLoo
         assert found == stream
         transport.close()
         assert await loop.sock_recv(peer, 1) == b""
-        await lost.wait()
         peer.close()
+        await lost.wait()
         assert receiver.reasons == ["closed by the server"]
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
