@@ -75,6 +75,7 @@ class Command(NamedTuple):
     needs: int
     body_sizes: tuple[int, ...]
     file_id_offset: int
+    needs_open: Callable[[memoryview], bool] | None
 
 
 def _row(
@@ -84,12 +85,13 @@ def _row(
     needs: int,
     body_size: int | tuple[int, ...],
     file_id_offset: int,
+    needs_open: Callable[[memoryview], bool] | None = None,
 ) -> Command:
     def run(message: memoryview, work: Work) -> Outcome:
         return handle(decode(message), work)  # type: ignore[return-value]  # every handler returns an Outcome
 
     sizes = body_size if isinstance(body_size, tuple) else (body_size,)
-    return Command(name, run, needs, sizes, file_id_offset)
+    return Command(name, run, needs, sizes, file_id_offset, needs_open)
 
 
 # By command code. StructureSize from the request's section in [MS-SMB2] 2.2.
@@ -105,7 +107,7 @@ COMMANDS: Final = (
     _row("READ", read_wire.decode, read, _ALL, 49, read_wire.FILE_ID_OFFSET),
     _row("WRITE", write_wire.decode, write, _ALL, 49, write_wire.FILE_ID_OFFSET),
     _row("LOCK", lock_wire.decode, lock, _ALL, 48, lock_wire.FILE_ID_OFFSET),
-    _row("IOCTL", ioctl_wire.decode, ioctl, _SESSION_TREE, 57, ioctl_wire.FILE_ID_OFFSET),
+    _row("IOCTL", ioctl_wire.decode, ioctl, _ALL, 57, ioctl_wire.FILE_ID_OFFSET, ioctl_wire.needs_open),
     _row("CANCEL", empty.decode, cancel, 0, 4, 0),
     _row("ECHO", empty.decode, echo, 0, 4, 0),
     _row(
@@ -202,7 +204,7 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
     if tree.share.encrypt and not work.sealed:
         raise StatusError(status.ACCESS_DENIED)
     work.tree = tree
-    if command.needs & OPEN:
+    if command.needs & OPEN and (command.needs_open is None or command.needs_open(work.message)):
         work.opened = _find_open(work, compound, command.file_id_offset, bool(related))
 
 

@@ -54,6 +54,8 @@ EDGES = (
     Row("objects", "auth.accounts", "the accounts are part of what all connections share"),
     Row("objects", "auth.ntlm", "and so are the names that a challenge gives"),
     Row("objects", "crypto"),
+    Row("objects", "errors", "a pipe's refusals are statuses"),
+    Row("objects", "rpc", "an open of IPC$ holds an RPC pipe, and the state answers the services' questions"),
     Row("connection", "wire"),
     Row("connection", "errors"),
     Row("connection", "waiter"),

@@ -1,4 +1,4 @@
-"""CREATE ([MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1): open or make a file or a directory.
+"""CREATE ([MS-SMB2] 3.3.5.9, [MS-FSA] 2.1.5.1): open or make a file or a directory, or open a named pipe.
 
 The order: arguments, name, what is there, access, share mode, then the deed. Between the look and the deed nothing else
 runs, except local programs; for those the backend compares identities and the open is tried again.
@@ -14,13 +14,15 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.metadata import Metadata
 from smbserver.objects.open import Open
+from smbserver.objects.pipe import connect_pipe
+from smbserver.objects.server_view import caller_of
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState, Holder
 from smbserver.wire import create as wire
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
 _TRIES: Final = 3  # when a local program swaps the file between look and open
-_BAD_IMPERSONATION_LEVEL: Final = 0xC00000A5
+_DELEGATE: Final = 3  # the last of the impersonation levels
 _OVERWRITES: Final = (attributes.FILE_SUPERSEDE, attributes.FILE_OVERWRITE, attributes.FILE_OVERWRITE_IF)
 _MAKES: Final = (
     attributes.FILE_SUPERSEDE,
@@ -41,35 +43,63 @@ _QFID = Struct("<QQ16x")
 
 
 def create(request: wire.CreateRequest, work: Work) -> Reply:
-    """Open what the request names. Refused are: anything unknown, streams, and pipes as long as there are none."""
+    """Open what the request names. Refused are: anything unknown, and streams."""
     tree = work.need_tree()
-    backend = tree.share.backend
-    if backend is None:
-        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     session = work.need_session()
     if len(session.opens) >= MAX_OPENS:
         raise StatusError(status.INSUFFICIENT_RESOURCES)
-    _check_arguments(request)
-    path = names.split(_without_default_stream(request.name))
-    for _ in range(_TRIES):
-        try:
-            opened, action, meta = _open(request, work, tree, backend, path)
-            break
-        except OSError as error:
-            if error.errno != errno.ESTALE:
-                raise
+    _check_who(request)
+    if tree.share.backend is None:
+        opened, action, meta = _open_pipe(request, work, tree)
     else:
-        raise StatusError(status.SHARING_VIOLATION)
+        opened, action, meta = _open_file(request, work, tree, tree.share.backend)
     session.opens[opened.volatile_id] = opened
     work.opened = opened
     return Reply([_response(request, opened, action, meta).encode()])
 
 
+def _check_who(request: wire.CreateRequest) -> None:
+    """What is wrong for files and pipes alike."""
+    if request.impersonation_level > _DELEGATE:
+        raise StatusError(status.BAD_IMPERSONATION_LEVEL)
+    if not request.desired_access or request.desired_access & ~access.VALID:
+        raise StatusError(status.ACCESS_DENIED)
+    if request.desired_access & access.ACCESS_SYSTEM_SECURITY:
+        raise StatusError(status.PRIVILEGE_NOT_HELD)
+
+
+def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Open, int, Metadata]:
+    """A new instance of a pipe. Disposition, attributes, share access and options mean nothing here ([MS-SMB2] 2.2.13);
+    so nothing of delete-on-close reaches a pipe.
+    """
+    if request.impersonation_level == _DELEGATE:
+        raise StatusError(status.BAD_IMPERSONATION_LEVEL)
+    server = work.connection.server
+    granted = _granted(request, tree.maximal_access)
+    number = server.new_open_id()
+    caller = caller_of(work.need_session().identity)
+    handle = connect_pipe(request.name, server.view, caller, number, server.runtime.now())
+    holder = Holder(granted, 0, (handle.name,), server.pipe_store)
+    state = server.files.enter(handle.identity, holder)
+    opened = Open(number, tree, server.pipe_store, handle, state, holder, 0, False)
+    return opened, attributes.OPENED, handle.metadata()
+
+
+def _open_file(request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend) -> tuple[Open, int, Metadata]:
+    _check_arguments(request)
+    path = names.split(_without_default_stream(request.name))
+    for _ in range(_TRIES):
+        try:
+            return _open(request, work, tree, backend, path)
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+    raise StatusError(status.SHARING_VIOLATION)
+
+
 def _check_arguments(request: wire.CreateRequest) -> None:
-    """What is wrong whatever the name means."""
+    """What is wrong whatever the file's name means."""
     options = request.create_options
-    if request.impersonation_level > 3:
-        raise StatusError(_BAD_IMPERSONATION_LEVEL)
     if request.create_disposition > attributes.FILE_OVERWRITE_IF or options & ~attributes.OPTIONS_KNOWN:
         raise StatusError(status.INVALID_PARAMETER)
     if request.share_access & ~7 or request.file_attributes & ~attributes.KNOWN:
@@ -80,10 +110,6 @@ def _check_arguments(request: wire.CreateRequest) -> None:
         options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in _OVERWRITES
     ):
         raise StatusError(status.INVALID_PARAMETER)
-    if not request.desired_access or request.desired_access & ~access.VALID:
-        raise StatusError(status.ACCESS_DENIED)
-    if request.desired_access & access.ACCESS_SYSTEM_SECURITY:
-        raise StatusError(status.PRIVILEGE_NOT_HELD)
     contexts = request.contexts
     if wire.EA_BUFFER in contexts:
         raise StatusError(status.EAS_NOT_SUPPORTED)

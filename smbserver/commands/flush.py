@@ -10,6 +10,6 @@ from smbserver.wire import flush as wire
 def flush(request: wire.FlushRequest, work: Work) -> Pending[None]:
     """Answer when the data is on stable storage; also what macOS means by F_FULLFSYNC (Reserved1 of 0xFFFF)."""
     opened = work.need_open()
-    if not opened.granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA):
+    if opened.pipe is None and not opened.granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA):
         raise StatusError(status.ACCESS_DENIED)
     return work.offload(opened.handle.sync, lambda _: Reply([empty.BODY]))

@@ -1,35 +1,57 @@
 """IOCTL ([MS-SMB2] 3.3.5.15)."""
 
+from collections.abc import Callable
+from typing import Final
+
 from smbserver.connection import offers
-from smbserver.connection.work import Reply, Work
-from smbserver.errors import ProtocolViolation, StatusError
-from smbserver.nt import status
+from smbserver.connection.work import Pending, Reply, Work
+from smbserver.errors import ProtocolViolation, StatusError, WireError
+from smbserver.nt import access, status
+from smbserver.objects.pipe import Message, PipeHandle, pipe_exists
 from smbserver.wire import ioctl as wire
+from smbserver.wire import pipe as pipe_wire
+
+Outcome = Reply | Pending[Message]
 
 
-def ioctl(request: wire.IoctlRequest, work: Work) -> Reply:
-    """Answer the control codes that clients need to mount; every other one is INVALID_DEVICE_REQUEST."""
+def ioctl(request: wire.IoctlRequest, work: Work) -> Outcome:
+    """Answer the control codes this server has; every other one is INVALID_DEVICE_REQUEST."""
     if not request.flags & wire.IS_FSCTL:
         raise StatusError(status.NOT_SUPPORTED)
-    dialect = work.connection.dialect
-    if dialect is None or max(len(request.input), request.max_output_response) > dialect.max_size:
+    if request.ctl_code in wire.WITHOUT_OPEN and not request.persistent_id == request.volatile_id == wire.NO_FILE_ID:
         raise StatusError(status.INVALID_PARAMETER)
-    work.check_charge(max(len(request.input), request.max_output_response))
-    if request.ctl_code == wire.FSCTL_VALIDATE_NEGOTIATE_INFO:
-        return _validate_negotiate(request, work)
-    if request.ctl_code in (wire.FSCTL_DFS_GET_REFERRALS, wire.FSCTL_DFS_GET_REFERRALS_EX):
-        raise StatusError(status.FS_DRIVER_REQUIRED)  # [MS-SMB2] 3.3.5.15.2: no DFS here
-    raise StatusError(status.INVALID_DEVICE_REQUEST)
+    dialect = work.connection.dialect
+    largest = max(len(request.input), request.max_input_response, request.max_output_response)
+    if dialect is None or largest > dialect.max_size:
+        raise StatusError(status.INVALID_PARAMETER)
+    work.check_charge(max(len(request.input), request.max_input_response + request.max_output_response))
+    handler = _HANDLERS.get(request.ctl_code)
+    if handler is None:
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+    return handler(request, work)
+
+
+def _reply(request: wire.IoctlRequest, work: Work, output: bytes, code: int = status.SUCCESS) -> Reply:
+    """The reply names the open it worked on; a related request gave all ones in its place."""
+    opened = work.opened
+    number = wire.NO_FILE_ID if opened is None else opened.volatile_id
+    return Reply([wire.encode_response(request.ctl_code, number, number, output)], code)
 
 
 def _validate_negotiate(request: wire.IoctlRequest, work: Work) -> Reply:
     """[MS-SMB2] 3.3.5.15.12: what the client sent must be what we got, else somebody stood between us."""
     connection = work.connection
     dialect = connection.dialect
-    asked = wire.decode_validate_negotiate(request.input)
+    if dialect is None or dialect.preauth:
+        raise ProtocolViolation("VALIDATE_NEGOTIATE_INFO at 3.1.1")
+    if request.max_output_response < wire.VALIDATE_NEGOTIATE_RESPONSE.size:
+        raise ProtocolViolation("no room for the negotiated values")
+    try:
+        asked = wire.decode_validate_negotiate(request.input)
+    except WireError as problem:
+        raise ProtocolViolation(str(problem)) from problem
     if (
-        dialect is None
-        or asked.guid != connection.client_guid
+        asked.guid != connection.client_guid
         or asked.capabilities != connection.client_capabilities
         or asked.security_mode != connection.client_security_mode
         or asked.dialects != connection.client_dialects
@@ -41,6 +63,87 @@ def _validate_negotiate(request: wire.IoctlRequest, work: Work) -> Reply:
         offers.security_mode(connection),
         dialect.revision,
     )
-    if request.max_output_response < len(output):
-        raise ProtocolViolation("no room for the negotiated values")
-    return Reply([wire.encode_response(request.ctl_code, request.persistent_id, request.volatile_id, output)])
+    return _reply(request, work, output)
+
+
+def _no_referrals(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-SMB2] 3.3.5.15.2: there is no DFS here."""
+    raise StatusError(status.FS_DRIVER_REQUIRED)
+
+
+def _no_interfaces(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-SMB2] 3.3.5.15.11: one channel is all a session gets, so there is nothing to choose from."""
+    raise StatusError(status.NOT_SUPPORTED)
+
+
+def _snapshots(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-SMB2] 3.3.5.15.1: no file has previous versions."""
+    opened = work.need_open()
+    if opened.pipe is not None:
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+    if request.max_output_response < wire.SNAPSHOTS_MINIMUM:
+        raise StatusError(status.INVALID_PARAMETER)
+    return _reply(request, work, wire.encode_no_snapshots())
+
+
+def _pipe(work: Work) -> PipeHandle:
+    pipe = work.need_open().pipe
+    if pipe is None:
+        raise StatusError(status.NOT_SUPPORTED)
+    return pipe
+
+
+def _transceive(request: wire.IoctlRequest, work: Work) -> Pending[Message]:
+    """[MS-SMB2] 3.3.5.15.3."""
+    pipe = _pipe(work)
+    if not work.need_open().granted & access.FILE_READ_DATA or not work.need_open().granted & access.FILE_WRITE_DATA:
+        raise StatusError(status.ACCESS_DENIED)
+
+    def finish(message: Message) -> Reply:
+        code = status.BUFFER_OVERFLOW if message.is_partial else status.SUCCESS
+        return _reply(request, work, message.data, code)
+
+    return Pending(pipe.transceive(request.input, request.max_output_response), finish, can_cancel=True)
+
+
+def _peek(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-SMB2] 3.3.5.15.4: never waits."""
+    pipe = _pipe(work)
+    if not work.need_open().granted & access.FILE_READ_DATA:
+        raise StatusError(status.ACCESS_DENIED)
+    room = request.max_output_response
+    data = pipe.peek(max(room - pipe_wire.PEEK_HEAD, 0))
+    output = pipe_wire.encode_peek(
+        pipe_wire.CLOSING_STATE if pipe.is_closing else pipe_wire.CONNECTED_STATE,
+        pipe.available,
+        pipe.messages,
+        pipe.message_length,
+        data,
+    )
+    is_whole = len(output) <= room and len(data) == pipe.message_length
+    return _reply(request, work, output[:room], status.SUCCESS if is_whole else status.BUFFER_OVERFLOW)
+
+
+def _wait_for_pipe(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-SMB2] 3.3.5.15.10: every pipe there is has an instance for everybody, so nobody waits."""
+    if not work.need_tree().share.is_pipe:
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+    try:
+        name = pipe_wire.decode_wait(request.input)
+    except WireError:
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND) from None
+    if not pipe_exists(name):
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+    return _reply(request, work, b"")
+
+
+_HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
+    wire.FSCTL_VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
+    wire.FSCTL_DFS_GET_REFERRALS: _no_referrals,
+    wire.FSCTL_DFS_GET_REFERRALS_EX: _no_referrals,
+    wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO: _no_interfaces,
+    wire.FSCTL_SRV_ENUMERATE_SNAPSHOTS: _snapshots,
+    wire.FSCTL_PIPE_TRANSCEIVE: _transceive,
+    wire.FSCTL_PIPE_PEEK: _peek,
+    wire.FSCTL_PIPE_WAIT: _wait_for_pipe,
+}

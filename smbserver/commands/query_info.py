@@ -8,11 +8,27 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, security, status
 from smbserver.nt.names import MAX_COMPONENT_UNITS
 from smbserver.objects.open import Open
+from smbserver.objects.pipe import QUOTA, PipeHandle
 from smbserver.wire import file_info, fs_info
+from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import query_info as wire
 
 # What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
 _NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
+
+# The classes of files that also mean something for a pipe; wire.pipe has those that only a pipe has.
+_PIPE_CLASSES: Final = (
+    file_info.BASIC,
+    file_info.STANDARD,
+    file_info.INTERNAL,
+    file_info.EA,
+    file_info.ACCESS,
+    file_info.NAME,
+    file_info.POSITION,
+    file_info.MODE,
+    file_info.ALIGNMENT,
+    file_info.ALL,
+)
 
 
 def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
@@ -23,6 +39,8 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     if dialect is None or max(room, len(request.input)) > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(max(room, len(request.input)))
+    if opened.pipe is not None:
+        return _pipe(request, opened, opened.pipe)
     if request.info_type == wire.INFO_FILE:
         return _fit(_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
@@ -42,12 +60,36 @@ def _fit(data: bytes, fixed: int, room: int) -> Reply:
     return Reply(body, status.BUFFER_OVERFLOW if len(data) > room else status.SUCCESS)
 
 
+def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Reply:
+    """What a pipe's handle can tell: its modes, its state, and the classes that mean something without a file."""
+    if request.info_type != wire.INFO_FILE:
+        raise StatusError(status.NOT_SUPPORTED)
+    info_class, room = request.file_info_class, request.output_buffer_length
+    if info_class in pipe_wire.FIXED_SIZE:
+        _need_read_attributes(opened)
+        if info_class == pipe_wire.PIPE:
+            completion = pipe_wire.COMPLETE_OPERATION if pipe.non_blocking else pipe_wire.QUEUE_OPERATION
+            data = pipe_wire.encode_modes(pipe_wire.PipeModes(int(pipe.message_mode), completion))
+        else:
+            state = pipe_wire.CLOSING_STATE if pipe.is_closing else pipe_wire.CONNECTED_STATE
+            data = pipe_wire.encode_local(1, QUOTA, pipe.available, state)
+        return _fit(data, pipe_wire.FIXED_SIZE[info_class], room)
+    if info_class not in _PIPE_CLASSES:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    return _fit(_file(request, opened), file_info.FIXED_SIZE[info_class], room)
+
+
+def _need_read_attributes(opened: Open) -> None:
+    if not opened.granted & access.FILE_READ_ATTRIBUTES:
+        raise StatusError(status.ACCESS_DENIED)
+
+
 def _file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
     info_class = request.file_info_class
     if info_class not in file_info.FIXED_SIZE:
         raise StatusError(status.INVALID_INFO_CLASS)
-    if info_class in _NEED_READ_ATTRIBUTES and not opened.granted & access.FILE_READ_ATTRIBUTES:
-        raise StatusError(status.ACCESS_DENIED)
+    if info_class in _NEED_READ_ATTRIBUTES:
+        _need_read_attributes(opened)
     view = file_info.OpenView(
         "\\".join(opened.path), opened.granted, opened.mode, opened.position, opened.state.delete_pending
     )

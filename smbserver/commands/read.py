@@ -3,13 +3,15 @@
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
+from smbserver.objects.pipe import Message, PipeHandle
 from smbserver.wire import read as wire
 
 _LAST_OFFSET = 0x7FFFFFFFFFFFFFFF  # file offsets are signed in every file system
+_SMB_3_0_2 = 0x0302
 
 
-def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytearray]:
-    """Bytes from the cache at once; from a disk by way of a thread."""
+def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytearray] | Pending[Message]:
+    """Bytes from the cache at once; from a disk by way of a thread; from a pipe when there are some."""
     opened = work.need_open()
     length, offset = request.length, request.offset
     dialect = work.connection.dialect
@@ -17,9 +19,13 @@ def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytea
         raise StatusError(status.ACCESS_DENIED)
     if opened.handle.is_directory:
         raise StatusError(status.INVALID_DEVICE_REQUEST)
-    if dialect is None or length > dialect.max_size or request.channel or offset + length > _LAST_OFFSET:
+    if dialect is None or length > dialect.max_size or request.channel:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(length)
+    if opened.pipe is not None:
+        return _read_pipe(request, opened.pipe, dialect.revision)
+    if offset + length > _LAST_OFFSET:
+        raise StatusError(status.INVALID_PARAMETER)
     data = opened.handle.read(length, offset)
     if data is None:
         handle, minimum = opened.handle, request.minimum_count
@@ -31,3 +37,16 @@ def _reply(data: bytes | bytearray, length: int, minimum: int) -> Reply:
     if len(data) < minimum or (not data and length):
         raise StatusError(status.END_OF_FILE)
     return Reply([wire.encode_response(len(data)), data])
+
+
+def _read_pipe(request: wire.ReadRequest, pipe: PipeHandle, revision: int) -> Pending[Message]:
+    """The next message, when there is one; the offset has no meaning."""
+    if revision >= _SMB_3_0_2 and request.flags & wire.FLAG_READ_UNBUFFERED:
+        raise StatusError(status.INVALID_PARAMETER)
+    waiter = pipe.read_message(request.length, request.minimum_count)
+    return Pending(waiter, _pipe_reply, can_cancel=True)
+
+
+def _pipe_reply(message: Message) -> Reply:
+    code = status.BUFFER_OVERFLOW if message.is_partial else status.SUCCESS
+    return Reply([wire.encode_response(len(message.data)), message.data], code)

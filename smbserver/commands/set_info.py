@@ -8,6 +8,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.objects.open import Open
 from smbserver.wire import file_info
+from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import set_info as wire
 from smbserver.wire.query_info import INFO_FILE
 
@@ -23,7 +24,8 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply:
     work.check_charge(len(request.data))
     if request.info_type != INFO_FILE:
         raise StatusError(status.NOT_SUPPORTED)
-    setter = _SETTERS.get(request.file_info_class)
+    setters = _SETTERS if opened.pipe is None else _PIPE_SETTERS
+    setter = setters.get(request.file_info_class)
     if setter is None:
         raise StatusError(status.INVALID_INFO_CLASS)
     setter(request.data, opened, work)
@@ -164,6 +166,19 @@ def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> None:
     opened.handle.truncate(_size(data, opened))
 
 
+def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:
+    """[MS-FSCC] 2.4.37: a pipe that is read as bytes is never read as messages again."""
+    _need(opened, access.FILE_WRITE_ATTRIBUTES)
+    modes = pipe_wire.decode_modes(data)
+    pipe = opened.pipe
+    assert pipe is not None
+    if modes.read_mode == pipe_wire.MESSAGE_MODE and not pipe.message_mode:
+        raise StatusError(status.INVALID_PARAMETER)
+    pipe.message_mode = modes.read_mode == pipe_wire.MESSAGE_MODE
+    pipe.non_blocking = modes.completion_mode == pipe_wire.COMPLETE_OPERATION
+
+
+_PIPE_SETTERS: Final[dict[int, Callable[[memoryview, Open, Work], None]]] = {pipe_wire.PIPE: _set_pipe_modes}
 _SETTERS: Final[dict[int, Callable[[memoryview, Open, Work], None]]] = {
     file_info.BASIC: _set_basic,
     file_info.RENAME: _set_rename,

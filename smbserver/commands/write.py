@@ -6,11 +6,12 @@ from smbserver.nt import access, attributes, status
 from smbserver.wire import write as wire
 
 _LAST_OFFSET = 0x7FFFFFFFFFFFFFFF
+_SMB_3_0 = 0x0300
 _END_OF_FILE = 0xFFFFFFFFFFFFFFFF  # "append", [MS-FSA] 2.1.5.4
 
 
 def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
-    """Into the page cache at once; with write-through the answer waits for the disk."""
+    """Into the page cache at once; with write-through the answer waits for the disk. A pipe takes it as it comes."""
     opened = work.need_open()
     length = len(request.data)
     dialect = work.connection.dialect
@@ -21,6 +22,11 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
     if dialect is None or length > dialect.max_size or request.channel:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(length)
+    if opened.pipe is not None:
+        if dialect.revision >= _SMB_3_0 and request.flags & (wire.FLAG_WRITE_THROUGH | wire.FLAG_WRITE_UNBUFFERED):
+            raise StatusError(status.INVALID_PARAMETER)
+        opened.pipe.write(request.data, 0)
+        return Reply([wire.encode_response(length)])
     offset = request.offset
     if offset == _END_OF_FILE:
         offset = opened.handle.metadata().end_of_file

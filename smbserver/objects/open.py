@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from smbserver.backend.base import Backend, Handle
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path, Pattern
+from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState, FileTable, Holder
 
@@ -25,7 +26,10 @@ class Cursor:
 
 
 class Open:
-    """Belongs to one session. `hold` and `release` bracket work in threads: the handle outlives it."""
+    """Belongs to one session. `hold` and `release` bracket work in threads: the handle outlives it.
+
+    `pipe` is the handle once more when it is a named pipe's, None for files and directories.
+    """
 
     __slots__ = (
         "_closed",
@@ -38,6 +42,7 @@ class Open:
         "holder",
         "mode",
         "pattern_text",
+        "pipe",
         "position",
         "state",
         "tree",
@@ -59,6 +64,7 @@ class Open:
         self.tree = tree
         self.backend = backend
         self.handle = handle
+        self.pipe = handle if isinstance(handle, PipeHandle) else None
         self.state = state
         self.holder = holder
         self.granted = holder.granted

@@ -5,7 +5,9 @@ from typing import NamedTuple
 
 from smbserver.auth.accounts import Accounts
 from smbserver.auth.ntlm import Names
+from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
+from smbserver.objects.server_view import StateView
 from smbserver.objects.session import Session
 from smbserver.objects.share import Share
 from smbserver.sharing.file_state import FileTable
@@ -43,6 +45,8 @@ class ServerState:
         self.files = FileTable()
         self.sessions: dict[int, Session] = {}
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
+        self.pipe_store = PipeStore(self.start_time)
+        self.view = StateView(names, self._shares, self.sessions, runtime.now)
         self._last_open_id = 0
 
     def find_share(self, name: str) -> Share | None:

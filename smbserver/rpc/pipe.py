@@ -146,6 +146,10 @@ class RpcPipe:
         self._advance()
         return data, bool(rest)
 
+    def peek(self, max_length: int) -> bytes:
+        """The first bytes of the first waiting message, which stays; empty when none waits."""
+        return bytes(self._output[0][:max_length]) if self._output else b""
+
     def transceive(self, data: bytes | bytearray | memoryview, max_length: int) -> tuple[bytes, bool]:
         """`write`, then `read` (FSCTL_PIPE_TRANSCEIVE). Raises what they raise, and PIPE_BUSY when unread data waits
         already.

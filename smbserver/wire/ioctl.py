@@ -13,7 +13,19 @@ FSCTL_PIPE_PEEK: Final = 0x0011400C
 FSCTL_PIPE_WAIT: Final = 0x00110018
 FSCTL_PIPE_TRANSCEIVE: Final = 0x0011C017
 FSCTL_SRV_ENUMERATE_SNAPSHOTS: Final = 0x00144064
+FSCTL_QUERY_NETWORK_INTERFACE_INFO: Final = 0x001401FC
 FSCTL_VALIDATE_NEGOTIATE_INFO: Final = 0x00140204
+
+# What works on the server and not on an open; such a request names no file ([MS-SMB2] 3.3.5.15).
+WITHOUT_OPEN: Final = frozenset(
+    (
+        FSCTL_DFS_GET_REFERRALS,
+        FSCTL_DFS_GET_REFERRALS_EX,
+        FSCTL_QUERY_NETWORK_INTERFACE_INFO,
+        FSCTL_VALIDATE_NEGOTIATE_INFO,
+        FSCTL_PIPE_WAIT,
+    )
+)
 
 IS_FSCTL: Final = 0x1
 
@@ -42,8 +54,25 @@ def decode(message: memoryview) -> IoctlRequest:
     (_, _, code, persistent, volatile, offset, count, max_in, _, _, max_out, flags, _) = REQUEST.unpack_from(
         message, HEADER_SIZE
     )
+    if count and offset % 8:
+        raise WireError("IOCTL input is not aligned")
     data = field(message, offset, count, HEADER_SIZE + REQUEST.size)
     return IoctlRequest(code, persistent, volatile, max_in, max_out, flags, data)
+
+
+def needs_open(message: memoryview) -> bool:
+    """Whether a request works on an open: every FSCTL but those WITHOUT_OPEN. Raises WireError."""
+    request = decode(message)
+    return bool(request.flags & IS_FSCTL) and request.ctl_code not in WITHOUT_OPEN
+
+
+SNAPSHOT_ARRAY = Struct("<III")
+SNAPSHOTS_MINIMUM: Final = 16  # the least room FSCTL_SRV_ENUMERATE_SNAPSHOTS asks for (3.3.5.15.1)
+
+
+def encode_no_snapshots() -> bytes:
+    """SRV_SNAPSHOT_ARRAY (2.2.32.2) of a file without previous versions: the list is its end, one empty string."""
+    return SNAPSHOT_ARRAY.pack(0, 0, 2) + bytes(4)
 
 
 def encode_response(ctl_code: int, persistent_id: int, volatile_id: int, output: bytes) -> bytes:

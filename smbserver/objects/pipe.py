@@ -1,0 +1,262 @@
+"""Named pipes as opens: a handle around an RPC pipe, the queue of reads that wait, and the store they live in.
+
+`Open` treats a PipeHandle like any other handle; what differs by nature is asked of `Open.pipe`.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple, NoReturn
+
+from smbserver.backend.base import Handle, Identity, Located
+from smbserver.errors import StatusError
+from smbserver.nt import attributes as attrs
+from smbserver.nt import status
+from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.names import Path
+from smbserver.rpc.pipe import RpcPipe
+from smbserver.rpc.pipes import find_pipe, open_pipe
+from smbserver.rpc.server_view import Caller, ServerView
+from smbserver.waiter import Waiter
+
+log = logging.getLogger(__name__)
+
+PIPE_DEVICE: Final = -1  # in a pipe's identity, where a file has its device
+QUOTA: Final = 4096  # what clients are told that a pipe's buffers hold
+
+
+class Message(NamedTuple):
+    """What one read takes from a pipe; `is_partial`: the rest of the message is left."""
+
+    data: bytes
+    is_partial: bool
+
+
+class _Reader:
+    """A read that waits for a message."""
+
+    __slots__ = ("length", "minimum", "waiter")
+
+    def __init__(self, length: int, minimum: int, waiter: Waiter[Message]) -> None:
+        self.length = length
+        self.minimum = minimum
+        self.waiter = waiter
+
+
+class PipeHandle:
+    """See `backend.base.Handle`; what a pipe cannot do raises INVALID_DEVICE_REQUEST.
+
+    `message_mode` False makes reads see bytes without boundaries; `non_blocking` True fails them with PIPE_EMPTY
+    instead of letting them wait ([MS-FSCC] 2.4.37).
+    """
+
+    def __init__(self, rpc: RpcPipe, number: int, created: int) -> None:
+        self.identity: Identity = (PIPE_DEVICE, number)
+        self.is_directory = False
+        self.message_mode = True
+        self.non_blocking = False
+        self._rpc = rpc
+        self._created = created
+        self._readers: deque[_Reader] = deque()
+        self._logged = False
+
+    # What a pipe does
+
+    @property
+    def name(self) -> str:
+        """As in the table of pipes."""
+        return self._rpc.name
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the server's end is gone; what it said before can still be read."""
+        return self._rpc.broken is not None
+
+    @property
+    def available(self) -> int:
+        """Bytes that can be read now, over all messages."""
+        return self._rpc.pending
+
+    @property
+    def messages(self) -> int:
+        """How many messages can be read now."""
+        return self._rpc.messages
+
+    @property
+    def message_length(self) -> int:
+        """Bytes left of the first message, 0 without one."""
+        return self._rpc.message_length
+
+    def read_message(self, length: int, minimum: int = 0) -> Waiter[Message]:
+        """At most `length` bytes of the next message, as soon as there is one. Cancelling gives up the place in line.
+
+        The waiter may fail with StatusError: END_OF_FILE when the message has less than `minimum` bytes (it stays),
+        PIPE_EMPTY when the pipe does not wait, PIPE_DISCONNECTED when it is broken and empty.
+        """
+        waiter: Waiter[Message] = Waiter(on_cancel=lambda: self._readers.remove(reader))
+        reader = _Reader(length, minimum, waiter)
+        self._readers.append(reader)
+        self._feed()
+        if self.non_blocking and not waiter.done:
+            self._readers.remove(reader)
+            waiter.fail(StatusError(status.PIPE_EMPTY))
+        return waiter
+
+    def transceive(self, data: memoryview | bytes, length: int) -> Waiter[Message]:
+        """Write a message and read its answer (FSCTL_PIPE_TRANSCEIVE). Raises StatusError: PIPE_BUSY while something
+        waits to be read or to read, INVALID_PIPE_STATE in byte mode, and what `write` raises.
+        """
+        if not self.message_mode:
+            raise StatusError(status.INVALID_PIPE_STATE)
+        if self._rpc.messages or self._readers:
+            raise StatusError(status.PIPE_BUSY)
+        self._rpc.write(data)
+        return self.read_message(length)
+
+    def peek(self, length: int) -> bytes:
+        """The beginning of the first message, which stays. Raises StatusError PIPE_DISCONNECTED."""
+        if self._rpc.broken is not None and not self._rpc.messages:
+            raise StatusError(status.PIPE_DISCONNECTED)
+        return self._rpc.peek(length)
+
+    def _feed(self) -> None:
+        """Give messages to readers. A reader leaves the queue before its waiter is resolved: whoever hears of it may
+        write here again.
+        """
+        rpc = self._rpc
+        if rpc.broken is not None and not self._logged:
+            self._logged = True
+            log.warning("pipe %s broken: %s", rpc.name, rpc.broken)
+        while self._readers and (rpc.messages or rpc.broken is not None):
+            reader = self._readers.popleft()
+            if rpc.messages and min(reader.length, rpc.message_length) < reader.minimum:
+                reader.waiter.fail(StatusError(status.END_OF_FILE))
+                continue
+            try:
+                data, is_partial = rpc.read(reader.length)
+            except StatusError as error:
+                reader.waiter.fail(error)
+            else:
+                reader.waiter.resolve(Message(data, is_partial and self.message_mode))
+
+    # What every handle does
+
+    def write(self, data: memoryview | bytes, offset: int) -> None:
+        """Send bytes to the service; a pipe has no offsets. Raises StatusError: PIPE_DISCONNECTED, PIPE_BUSY."""
+        self._rpc.write(data)
+        self._feed()
+
+    def sync(self) -> None:
+        """Nothing to wait for: the service takes what is written at once ([MS-SMB2] 3.3.5.11)."""
+
+    def metadata(self) -> Metadata:
+        """A pipe has no times of its own, no data at rest and one name."""
+        created = self._created
+        return Metadata(created, created, created, created, QUOTA, 0, attrs.NORMAL, 1, self.identity[1], False)
+
+    def close(self) -> None:
+        """End the reads that wait, as cancelled ([MS-SMB2] 3.3.4.17)."""
+        for reader in list(self._readers):
+            reader.waiter.cancel()
+
+    def read(self, length: int, offset: int) -> bytes | bytearray | None:
+        """Reads of a pipe go through `read_message`, which can wait."""
+        _refuse()
+
+    def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
+        """No thread may touch a pipe."""
+        _refuse()
+
+    def truncate(self, size: int) -> None:
+        """A pipe has no size."""
+        _refuse()
+
+    def allocate(self, size: int) -> None:
+        """A pipe has no size."""
+        _refuse()
+
+    def set_times(
+        self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
+    ) -> None:
+        """A pipe keeps no times."""
+        _refuse()
+
+    def set_attributes(self, attributes: int) -> None:
+        """A pipe keeps no attributes."""
+        _refuse()
+
+    def security_descriptor(self, parts: int) -> bytes:
+        """Who may open a pipe is no property of the pipe here."""
+        raise StatusError(status.NOT_SUPPORTED)
+
+    def scan(self) -> Iterator[tuple[str, Metadata]]:
+        """A pipe is no directory."""
+        _refuse()
+
+    def is_empty(self) -> bool:
+        """A pipe is no directory."""
+        _refuse()
+
+
+class PipeStore:
+    """See `backend.base.Backend`: the volume that pipes live on. It has no files, and nothing can be made in it."""
+
+    def __init__(self, created: int) -> None:
+        self.serial_number = 0
+        self.creation_time = created
+
+    def space(self) -> VolumeSpace:
+        """There is nothing to measure."""
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+
+    def locate(self, path: Path) -> Located:
+        """Pipes are found in a table, not below a root."""
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+
+    def open(self, located: Located, read: bool, write: bool) -> Handle:
+        """See `connect_pipe`."""
+        _refuse()
+
+    def create_file(self, located: Located, attributes: int, creation_time: int) -> Handle:
+        """No client makes a pipe."""
+        _refuse()
+
+    def create_directory(self, located: Located, attributes: int, creation_time: int) -> Handle:
+        """There are no directories."""
+        _refuse()
+
+    def remove(self, path: Path, identity: Identity) -> None:
+        """A pipe's name is not the client's to remove."""
+        _refuse()
+
+    def rename(self, path: Path, identity: Identity, target: Located, replace: bool) -> Path:
+        """A pipe's name is not the client's to change."""
+        _refuse()
+
+    def link(self, path: Path, identity: Identity, target: Located, replace: bool) -> None:
+        """A pipe has one name."""
+        _refuse()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _refuse() -> NoReturn:
+    raise StatusError(status.INVALID_DEVICE_REQUEST)
+
+
+def connect_pipe(name: str, view: ServerView, caller: Caller, number: int, now: int) -> PipeHandle:
+    """A new instance of the named pipe; `number` tells it from all others.
+
+    Raises StatusError OBJECT_NAME_NOT_FOUND; ACCESS_DENIED to an anonymous caller, who learns nothing more of a name
+    that is not in the table ([MS-SMB2] 3.3.5.9: our null session list is that table).
+    """
+    rpc = open_pipe(name, view, caller)
+    if rpc is None:
+        raise StatusError(status.ACCESS_DENIED if caller.is_anonymous else status.OBJECT_NAME_NOT_FOUND)
+    return PipeHandle(rpc, number, now)
+
+
+def pipe_exists(name: str) -> bool:
+    """Whether a client could open this name."""
+    return find_pipe(name) is not None
