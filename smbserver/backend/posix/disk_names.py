@@ -1,5 +1,6 @@
 """Names on the wire and names on the disk: Unicode, undecodable bytes, and the characters macOS sends in disguise."""
 
+import re
 from typing import Final
 
 from smbserver.errors import StatusError
@@ -15,15 +16,21 @@ _TO_DISK: Final = {0xF000 + code: chr(code) for code in range(1, 32)} | {
 _TO_WIRE: Final = {ord(char): chr(code) for code, char in _TO_DISK.items()}
 _LAST_TO_DISK: Final = {"\uf028": " ", "\uf029": "."}
 _LAST_TO_WIRE: Final = {" ": "\uf028", ".": "\uf029"}
+# What `nt.names.check_component` lets through. Asked again here: these names go to the kernel, whoever the caller is.
+_COMPONENT: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]+')
+_SAME_ON_WIRE: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]*[^\x00-\x1f"*/:<>?\\| .]')
+_RAW_BYTE: Final = re.compile("[\udc80-\udcff]")
 
 
 def to_disk(name: str) -> str:
     """A wire component as the `os` module wants it. Raises StatusError OBJECT_NAME_INVALID when it cannot be stored."""
+    if _COMPONENT.fullmatch(name) is None or name == "." or name == "..":
+        raise StatusError(status.OBJECT_NAME_INVALID)
     if not name.isascii():
         name = name.translate(_TO_DISK)
         name = name[:-1] + _LAST_TO_DISK.get(name[-1], name[-1])
         raw = _encode(name)
-        if raw is None or len(raw) > MAX_NAME_BYTES or b"/" in raw or b"\0" in raw or raw in (b".", b".."):
+        if raw is None or len(raw) > MAX_NAME_BYTES or raw in (b".", b".."):
             raise StatusError(status.OBJECT_NAME_INVALID)
         return raw.decode("utf-8", "surrogateescape")
     if len(name) > MAX_NAME_BYTES:
@@ -34,14 +41,13 @@ def to_disk(name: str) -> str:
 def to_wire(name: str) -> str | None:
     """A name from the disk as a client may see it; None when it has no form that leads back to it."""
     if name.isascii():
-        if name.isprintable() and name[-1] not in _LAST_TO_WIRE and not any(char in name for char in _SPECIAL):
+        if _SAME_ON_WIRE.fullmatch(name) is not None:
             return name
     else:
         raw = name.encode("utf-8", "surrogateescape")
-        decoded = _decode(raw)
-        if decoded is None:
-            return None
-        name = decoded
+        name = _decode(raw)
+    if not name or "/" in name or "\0" in name:
+        return None  # no disk should say so; a network file system can say anything
     mapped = name.translate(_TO_WIRE)
     return mapped[:-1] + _LAST_TO_WIRE.get(mapped[-1], mapped[-1])
 
@@ -57,10 +63,12 @@ def _encode(name: str) -> bytes | None:
     return None
 
 
-def _decode(raw: bytes) -> str | None:
-    for errors in ("strict", "surrogatepass", "surrogateescape"):
+def _decode(raw: bytes) -> str:
+    for errors in ("strict", "surrogatepass"):
         try:
-            return raw.decode("utf-8", errors)
+            name = raw.decode("utf-8", errors)
         except UnicodeDecodeError:
             continue
-    return None
+        if _RAW_BYTE.search(name) is None:  # else it would read like the byte that this surrogate stands for
+            return name
+    return raw.decode("utf-8", "surrogateescape")

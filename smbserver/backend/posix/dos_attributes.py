@@ -6,6 +6,8 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final, NamedTuple
 
+from smbserver.nt.filetime import MAXIMUM
+
 XATTR: Final = "user.DOSATTRIB"
 
 # An NDR blob: an empty string and its padding, the version twice (union switch), then the version's fields.
@@ -49,6 +51,8 @@ def decode(blob: bytes) -> DosAttributes:
             return NONE
     except StructError:
         return NONE
+    if created > MAXIMUM:
+        created = 0
     return DosAttributes(
         attributes if valid & _HAS_ATTRIBUTES else None, created if valid & _HAS_CREATE_TIME and created else None
     )

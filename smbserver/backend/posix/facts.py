@@ -6,7 +6,7 @@ from typing import Final
 
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.nt import attributes
-from smbserver.nt.filetime import EPOCH_DIFFERENCE
+from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata
 
 _BLOCK: Final = 512  # unit of st_blocks
@@ -25,6 +25,10 @@ def metadata_of(state: os.stat_result, dos: DosAttributes, root_device: int, hid
     written = state.st_mtime_ns // 100 + EPOCH_DIFFERENCE
     changed = state.st_ctime_ns // 100 + EPOCH_DIFFERENCE
     stored, created = dos
+    accessed = state.st_atime_ns // 100 + EPOCH_DIFFERENCE
+    if not (0 <= written <= MAXIMUM and 0 <= changed <= MAXIMUM and 0 <= accessed <= MAXIMUM):
+        # A disk can hold times that no FILETIME can, before 1601 for one; a listing must not fail for that.
+        written, changed, accessed = (max(0, min(time, MAXIMUM)) for time in (written, changed, accessed))
     if created is None:
         created = written if written < changed else changed
     if stored is None:
@@ -40,7 +44,7 @@ def metadata_of(state: os.stat_result, dos: DosAttributes, root_device: int, hid
         file_id = (file_id ^ state.st_dev * _MIX) & _MASK  # another file system mounted below the root
     return Metadata(
         created,
-        state.st_atime_ns // 100 + EPOCH_DIFFERENCE,
+        accessed,
         written,
         changed,
         state.st_blocks * _BLOCK,

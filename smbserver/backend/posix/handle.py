@@ -3,6 +3,7 @@
 import ctypes
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from typing import Final
 
@@ -19,6 +20,7 @@ from smbserver.nt.security import descriptor_from_mode
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 _FALLOC_FL_KEEP_SIZE: Final = 0x01
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
+_ANY_WRITE: Final = 0o222
 _fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
 # What a file system without room for attributes would lose; ARCHIVE alone is not worth an error.
 _WORTH_STORING: Final = attributes.READONLY | attributes.HIDDEN | attributes.SYSTEM
@@ -94,6 +96,8 @@ class PosixHandle:
         """All of the data; a short write goes on until the error that caused it shows itself."""
         count = os.pwrite(self._fd, data, offset)
         while count < len(data):
+            if count == 0:  # no file system does that; if one does, it must not hold the loop for ever
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
             data = memoryview(data)[count:]
             offset += count
             count = os.pwrite(self._fd, data, offset)
@@ -106,13 +110,17 @@ class PosixHandle:
         """Reserve blocks where the file system can; where it cannot, writing will find out."""
         if _fallocate is None or size == 0:
             return
-        if _fallocate(self._fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
+        while _fallocate(self._fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
             code = ctypes.get_errno()
-            if code not in (errno.EOPNOTSUPP, errno.ENOSYS):
+            if code in (errno.EOPNOTSUPP, errno.ENOSYS):
+                return
+            if code != errno.EINTR:
                 raise OSError(code, os.strerror(code))
 
     def sync(self) -> None:
         """fsync."""
+        if self._fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # fsync(-1) is a ValueError in Python
         os.fsync(self._fd)
 
     def metadata(self) -> Metadata:
@@ -124,7 +132,10 @@ class PosixHandle:
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
     ) -> None:
-        """Set times. POSIX keeps the change time itself, so a given one is not stored."""
+        """Set times. POSIX keeps the change time itself, so a given one is not stored.
+
+        Clients send all times in one request: a file system without room for the creation time still keeps the others.
+        """
         if access_time is not None or write_time is not None:
             state = os.fstat(self._fd)
             accessed = state.st_atime_ns if access_time is None else to_unix_ns(access_time)
@@ -132,11 +143,19 @@ class PosixHandle:
             os.utime(self._target, ns=(accessed, written))
         if creation_time is not None:
             meta = self.metadata()
-            dos_attributes.store(self._target, meta.attributes & attributes.SETTABLE, creation_time)
+            try:
+                dos_attributes.store(self._target, meta.attributes & attributes.SETTABLE, creation_time)
+            except OSError as error:
+                if error.errno != errno.EOPNOTSUPP:
+                    raise
 
     def set_attributes(self, wanted: int) -> None:
-        """Store attributes beside the creation time."""
+        """Store attributes beside the creation time. To take READONLY away makes the file writable for its owner."""
         meta = self.metadata()
+        if meta.attributes & attributes.READONLY & ~wanted:
+            mode = os.fstat(self._fd).st_mode
+            if not mode & _ANY_WRITE:  # the mode says READONLY too, and would go on saying it
+                os.chmod(self._target, stat.S_IMODE(mode) | stat.S_IWUSR)
         try:
             dos_attributes.store(self._target, wanted & attributes.SETTABLE, meta.creation_time)
         except OSError as error:
@@ -202,5 +221,6 @@ class PosixHandle:
     def close(self) -> None:
         """Close the descriptor."""
         fd, self._fd = self._fd, -1
+        self._target = -1  # the number, and its name in /proc, soon belong to another file
         if fd >= 0:
             os.close(fd)

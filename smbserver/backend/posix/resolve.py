@@ -25,10 +25,10 @@ NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EX
 class Resolver:
     """Walks below one root descriptor."""
 
-    def __init__(self, root: int, cache: NameCache) -> None:
+    def __init__(self, root: int, cache: NameCache, kernel_walk: bool = True) -> None:
         self.root = root
         self._cache = cache
-        self._kernel_walk = self._probe()
+        self._kernel_walk = kernel_walk and self._probe()
 
     def _probe(self) -> bool:
         try:

@@ -28,6 +28,10 @@ _COMMON: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _O_PATH: Final = getattr(os, "O_PATH", 0)
 FILE_MODE: Final = 0o666  # the process's umask takes from it
 DIRECTORY_MODE: Final = 0o777
+# A file is worth more than its attributes: these do not keep it from being made.
+_NO_ROOM_FOR_ATTRIBUTES: Final = frozenset(
+    {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ENOSYS}
+)
 
 
 class PosixLocated:
@@ -47,20 +51,26 @@ class PosixLocated:
 
     def close(self) -> None:
         """Close the descriptors of the lookup."""
-        os.close(self.parent)
-        if self.target >= 0:
-            os.close(self.target)
+        parent, self.parent = self.parent, -1
+        if parent >= 0:
+            os.close(parent)
+        target, self.target = self.target, -1
+        if target >= 0:
+            os.close(target)
 
 
 class PosixBackend:
-    """See `backend.base.Backend`. Raises OSError when the root cannot be opened."""
+    """See `backend.base.Backend`. Raises OSError when the root cannot be opened.
 
-    def __init__(self, root: str | os.PathLike[str]) -> None:
+    `kernel_walk` False does without openat2 even where there is one, as on an old kernel: links then lead nowhere.
+    """
+
+    def __init__(self, root: str | os.PathLike[str], kernel_walk: bool = True) -> None:
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         state = os.fstat(self._root)
         self._device = state.st_dev
         self._cache = NameCache()
-        self._resolver = Resolver(self._root, self._cache)
+        self._resolver = Resolver(self._root, self._cache, kernel_walk)
         self._created = from_unix_ns(min(state.st_mtime_ns, state.st_ctime_ns))
         self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
 
@@ -171,28 +181,35 @@ class PosixBackend:
 
     def create_file(self, located: Located, attributes: int, creation_time: int) -> PosixHandle:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
-        assert isinstance(located, PosixLocated)
+        located = _free(located)
         before = self._cache.before_change(located.parent)
         fd = os.open(located.wanted, os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON, FILE_MODE, dir_fd=located.parent)
         try:
-            self._cache.after_change(located.parent, before, added=located.wanted)
-            return self._made(fd, located, False, attributes, creation_time)
+            handle = self._made(fd, located, False, attributes, creation_time)
         except BaseException:
             os.close(fd)
+            os.unlink(located.wanted, dir_fd=located.parent)  # a refused create leaves nothing
             raise
+        self._cache.after_change(located.parent, before, added=located.wanted)
+        return handle
 
     def create_directory(self, located: Located, attributes: int, creation_time: int) -> PosixHandle:
         """Make the directory and open it."""
-        assert isinstance(located, PosixLocated)
+        located = _free(located)
         before = self._cache.before_change(located.parent)
         os.mkdir(located.wanted, DIRECTORY_MODE, dir_fd=located.parent)
-        self._cache.after_change(located.parent, before, added=located.wanted)
-        fd = os.open(located.wanted, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=located.parent)
         try:
-            return self._made(fd, located, True, attributes, creation_time)
+            fd = os.open(located.wanted, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=located.parent)
+            try:
+                handle = self._made(fd, located, True, attributes, creation_time)
+            except BaseException:
+                os.close(fd)
+                raise
         except BaseException:
-            os.close(fd)
+            os.rmdir(located.wanted, dir_fd=located.parent)
             raise
+        self._cache.after_change(located.parent, before, added=located.wanted)
+        return handle
 
     def _made(
         self, fd: int, located: PosixLocated, is_directory: bool, attributes: int, creation_time: int
@@ -200,19 +217,18 @@ class PosixBackend:
         try:
             dos_attributes.store(fd, attributes & attrs.SETTABLE, creation_time)
         except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EPERM, errno.ENOSPC):
+            if error.errno not in _NO_ROOM_FOR_ATTRIBUTES:
                 raise
         state = os.fstat(fd)
         return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False)
 
     def remove(self, path: Path, identity: Identity) -> None:
         """Unlink or rmdir, after a look that the name still means this file."""
-        name = to_disk(path[-1])
-        parent, _ = self._resolver.directory(path[:-1])
+        parent = self._parent(path)
         try:
-            is_directory = self._check_identity(parent, path, name, identity)
+            name, state = self._entry(parent, path, identity)
             before = self._cache.before_change(parent)
-            if is_directory:
+            if stat.S_ISDIR(state.st_mode):
                 os.rmdir(name, dir_fd=parent)
             else:
                 os.unlink(name, dir_fd=parent)
@@ -220,65 +236,130 @@ class PosixBackend:
         finally:
             os.close(parent)
 
-    def _check_identity(self, parent: int, path: Path, name: str, identity: Identity) -> bool:
-        """Whether the entry is a directory; OSError ESTALE when it is another file than expected."""
-        state = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        found = (state.st_dev, state.st_ino)
-        if stat.S_ISLNK(state.st_mode):
-            target = self._resolver.follow(path)
-            if target is not None:
-                reached = os.fstat(target)
-                os.close(target)
-                found = (reached.st_dev, reached.st_ino)
-        if found != identity:
-            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-        return stat.S_ISDIR(state.st_mode)
+    def _parent(self, path: Path) -> int:
+        if not path:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))  # the root is not an entry of anything we serve
+        return self._resolver.directory(path[:-1])[0]
+
+    def _entry(self, parent: int, path: Path, identity: Identity) -> tuple[str, os.stat_result]:
+        """The name on disk of a stored path and its own state; OSError ESTALE or ENOENT when it is another file.
+
+        Two names on disk can look alike on the wire; the second look, into the cache, finds the other one.
+        """
+        wanted = to_disk(path[-1])
+        for name in (wanted, None):
+            if name is None:
+                name = self._cache.find(parent, path[-1])
+                if name is None or name == wanted:
+                    break
+            try:
+                state = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            if self._means(path, state, identity):
+                return name, state
+        os.stat(wanted, dir_fd=parent, follow_symlinks=False)  # ENOENT when that is the reason
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    def _means(self, path: Path, state: os.stat_result, identity: Identity) -> bool:
+        """Whether an entry, or what it leads to as a symbolic link, is the file."""
+        if not stat.S_ISLNK(state.st_mode):
+            return (state.st_dev, state.st_ino) == identity
+        target = self._resolver.follow(path)
+        if target is None:
+            return False
+        try:
+            reached = os.fstat(target)
+        finally:
+            os.close(target)
+        return (reached.st_dev, reached.st_ino) == identity
 
     def rename(self, path: Path, identity: Identity, target: Located, replace: bool) -> Path:
         """Rename; atomically refusing or replacing what stands at the target."""
-        assert isinstance(target, PosixLocated)
-        name = to_disk(path[-1])
-        parent, _ = self._resolver.directory(path[:-1])
+        target = _place(target)
+        parent = self._parent(path)
         try:
-            self._check_identity(parent, path, name, identity)
+            name, _ = self._entry(parent, path, identity)
+            if target.identity is not None and target.identity != identity:
+                _check_replace(target, replace)
             before_source = self._cache.before_change(parent)
             before_target = self._cache.before_change(target.parent)
-            same_file = target.identity == identity
-            if same_file or replace:
-                if not same_file and target.identity is not None and target.name != target.wanted:
-                    os.unlink(target.name, dir_fd=target.parent)  # replaced under another spelling
-                os.rename(name, target.wanted, src_dir_fd=parent, dst_dir_fd=target.parent)
-            elif target.identity is not None:
-                raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-            else:
-                self._rename_to_free(parent, name, target)
+            moved = self._move(parent, name, identity, target, replace)
             self._cache.after_change(parent, before_source, removed=name)
-            self._cache.after_change(target.parent, before_target, added=target.wanted)
+            self._cache.after_change(target.parent, before_target, added=moved)
         finally:
             os.close(parent)
-        return (*target.path[:-1], to_wire(target.wanted) or target.path[-1])
+        return (*target.path[:-1], to_wire(moved) or target.path[-1])
 
-    def _rename_to_free(self, parent: int, name: str, target: PosixLocated) -> None:
+    def _move(self, parent: int, name: str, identity: Identity, target: PosixLocated, replace: bool) -> str:
+        """The rename itself, in an order in which a failure loses no file. Returns the new name on disk."""
+        directory, taken = target.parent, target.name
+        if target.identity is None:
+            if replace:
+                os.rename(name, target.wanted, src_dir_fd=parent, dst_dir_fd=directory)
+            else:
+                self._rename_to_free(parent, name, directory, target.wanted)
+            return target.wanted
+        if taken == name and os.path.samestat(os.fstat(parent), os.fstat(directory)):
+            if taken != target.wanted:
+                self._rename_to_free(parent, name, directory, target.wanted)
+            return target.wanted
+        if target.identity == identity and target.target < 0:
+            # Another link of the same file: rename(2) would leave both, and a symbolic link would destroy what it
+            # leads to. [MS-FSA] 2.1.5.15.12 removes the source's name.
+            state = os.stat(taken, dir_fd=directory, follow_symlinks=False)
+            if (state.st_dev, state.st_ino) != identity:
+                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+            os.unlink(name, dir_fd=parent)
+        else:
+            os.rename(name, taken, src_dir_fd=parent, dst_dir_fd=directory)
+        return self._respell(target)
+
+    def _respell(self, target: PosixLocated) -> str:
+        """Give what now stands at `target` the wanted spelling; it is no reason to fail if that cannot be done."""
+        if target.name != target.wanted:
+            try:
+                self._rename_to_free(target.parent, target.name, target.parent, target.wanted)
+            except OSError:
+                return target.name
+        return target.wanted
+
+    def _rename_to_free(self, source: int, name: str, directory: int, wanted: str) -> None:
         try:
-            rename_no_replace(parent, os.fsencode(name), target.parent, os.fsencode(target.wanted))
+            rename_no_replace(source, os.fsencode(name), directory, os.fsencode(wanted))
         except OSError as error:
             if error.errno not in (errno.ENOSYS, errno.EINVAL):
                 raise
             # No atomic form here: the lookup saw no such name; a local program can still slip in between.
-            os.rename(name, target.wanted, src_dir_fd=parent, dst_dir_fd=target.parent)
+            os.rename(name, wanted, src_dir_fd=source, dst_dir_fd=directory)
 
     def link(self, path: Path, identity: Identity, target: Located, replace: bool) -> None:
         """Make a hard link."""
-        assert isinstance(target, PosixLocated)
-        name = to_disk(path[-1])
-        parent, _ = self._resolver.directory(path[:-1])
+        target = _place(target)
+        parent = self._parent(path)
         try:
-            self._check_identity(parent, path, name, identity)
+            name, state = self._entry(parent, path, identity)
+            if stat.S_ISDIR(state.st_mode):
+                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+            if target.identity is not None:
+                _check_replace(target, replace)
+                if target.identity == identity:
+                    return
             before = self._cache.before_change(target.parent)
-            if replace and target.identity is not None:
-                os.unlink(target.name, dir_fd=target.parent)
-            os.link(name, target.wanted, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
-            self._cache.after_change(target.parent, before, added=target.wanted)
+            if target.identity is None:
+                os.link(name, target.wanted, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
+                added = target.wanted
+            else:
+                # Beside it first and then over it, so that a failure leaves what was there.
+                beside = f".smbserver-link-{os.getpid()}-{state.st_ino:x}"
+                os.link(name, beside, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
+                try:
+                    os.rename(beside, target.name, src_dir_fd=target.parent, dst_dir_fd=target.parent)
+                except BaseException:
+                    os.unlink(beside, dir_fd=target.parent)
+                    raise
+                added = self._respell(target)
+            self._cache.after_change(target.parent, before, added=added)
         finally:
             os.close(parent)
 
@@ -289,4 +370,27 @@ class PosixBackend:
 
     def close(self) -> None:
         """Close the root."""
-        os.close(self._root)
+        root, self._root = self._root, -1
+        if root >= 0:
+            os.close(root)
+
+
+def _free(located: Located) -> PosixLocated:
+    assert isinstance(located, PosixLocated)
+    if located.identity is not None:  # perhaps under another spelling, which the kernel would not see
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    return located
+
+
+def _place(target: Located) -> PosixLocated:
+    assert isinstance(target, PosixLocated)
+    if target.is_root:
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+    return target
+
+
+def _check_replace(target: PosixLocated, replace: bool) -> None:
+    if not replace:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    if target.metadata is not None and target.metadata.is_directory:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
