@@ -1,4 +1,8 @@
-"""The contract between the server and a store. All of it may raise OSError, whose errno becomes the client's status."""
+"""The contract between the server and a store. All of it may raise OSError, whose errno becomes the client's status.
+
+Names are compared without regard to case or composition (`nt.names.fold`) and kept as they were given. The errno named
+below is what every store raises; tests/backend/test_contract.py asks each of them.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol
@@ -24,7 +28,11 @@ class Located(Protocol):
 
 
 class Handle(Protocol):
-    """An open file or directory. Positions are arguments; there is no cursor. Thread-safe for read, write and sync."""
+    """An open file or directory. Positions are arguments; there is no cursor. Thread-safe for read, write and sync.
+
+    It goes on working when the file's name is removed or changed. After `close` everything raises OSError EBADF, and a
+    further `close` does nothing.
+    """
 
     identity: Identity
     is_directory: bool
@@ -36,7 +44,7 @@ class Handle(Protocol):
         """As `read`, waiting as long as it takes. For threads."""
 
     def write(self, data: memoryview | bytes, offset: int) -> None:
-        """All of `data` at `offset`, or an OSError."""
+        """All of `data` at `offset`, or an OSError: EBADF when not opened for writing, ENOSPC when there is no room."""
 
     def truncate(self, size: int) -> None:
         """Cut or extend with zeros to `size` bytes."""
@@ -53,7 +61,7 @@ class Handle(Protocol):
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
     ) -> None:
-        """Set FILETIMEs; None leaves one as it is."""
+        """Set FILETIMEs; None leaves one as it is. What the store has no place for is lost without an error."""
 
     def set_attributes(self, attributes: int) -> None:
         """Set the attributes a client may choose."""
@@ -83,25 +91,47 @@ class Backend(Protocol):
         """FILETIME of the volume's root."""
 
     def locate(self, path: Path) -> Located:
-        """Look a path up without regard to case. Raises StatusError OBJECT_PATH_NOT_FOUND: a directory is missing."""
+        """Look a path up without regard to case.
+
+        Raises StatusError: OBJECT_PATH_NOT_FOUND when a directory on the way is missing, OBJECT_NAME_INVALID or
+        OBJECT_PATH_SYNTAX_BAD for a name that cannot be stored, ACCESS_DENIED for what is neither file nor directory.
+        """
 
     def open(self, located: Located, read: bool, write: bool) -> Handle:
-        """Open what was located for reading, writing, both, or (neither) to look at its attributes."""
+        """Open what was located for reading, writing, both, or (neither) to look at its attributes.
+
+        OSError ENOENT when it is gone meanwhile, ESTALE when another file stands there.
+        """
 
     def create_file(self, located: Located, attributes: int, creation_time: int) -> Handle:
-        """Make a file at a free place; OSError EEXIST when it is no longer free."""
+        """Make a file at a free place, open for both.
+
+        OSError EEXIST when it is not free, under any spelling; ENOENT when its directory is gone.
+        """
 
     def create_directory(self, located: Located, attributes: int, creation_time: int) -> Handle:
-        """Make a directory at a free place."""
+        """Make a directory at a free place; errors as `create_file`."""
 
     def remove(self, path: Path, identity: Identity) -> None:
-        """Remove the name `path` if it still means the file `identity`; OSError ESTALE when it does not."""
+        """Remove the name `path` if it still means the file `identity`.
+
+        OSError ESTALE when it means another one, ENOENT when there is none, ENOTEMPTY for a directory with entries,
+        EBUSY for the root. StatusError as `locate`. All of this holds for `path` in `rename` and `link` as well.
+        """
 
     def rename(self, path: Path, identity: Identity, target: Located, replace: bool) -> Path:
-        """Give the file another name; returns the new path. OSError EEXIST when it is taken and not to be replaced."""
+        """Give the file another name; returns the new path. A refused rename has changed nothing.
+
+        OSError EEXIST when the name is taken and not to be replaced, EISDIR when a directory would be replaced, ENOTDIR
+        when a directory would replace a file, EINVAL when it would go into itself, EBUSY for the root. Onto another
+        link of the same file it removes the source's name, whatever `replace` says ([MS-FSA] 2.1.5.15.12).
+        """
 
     def link(self, path: Path, identity: Identity, target: Located, replace: bool) -> None:
-        """Give the file a further name."""
+        """Give the file a further name. OSError EPERM for a directory, else as `rename`.
+
+        To replace a link of the same file does nothing.
+        """
 
     def space(self) -> VolumeSpace:
         """Room on the volume."""

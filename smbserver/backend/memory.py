@@ -1,0 +1,432 @@
+"""A tree of files kept in memory, of bounded size: for tests, and for shares that may be thrown away.
+
+The contract of `backend.base` and nothing beyond it: no symbolic links, no mode bits, and names are kept exactly as the
+client wrote them (the posix backend maps some characters; there is no disk here to map them for).
+"""
+
+import errno
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, NoReturn
+
+from smbserver.backend.base import Identity, Located
+from smbserver.errors import StatusError
+from smbserver.nt import attributes as attrs
+from smbserver.nt import status
+from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.names import Path, check_component, fold
+from smbserver.nt.security import descriptor_from_mode
+
+DEFAULT_SIZE: Final = 256 * 1024 * 1024  # bytes; a test's files fit, and a forgotten share does not end the machine
+UNIT: Final = 4096  # bytes that room is counted in, and what an entry costs: a million empty files meet the bound too
+_MODE: Final = 0o777  # everybody may do everything; who may connect is the share's business
+
+
+def _refuse(code: int) -> NoReturn:
+    raise OSError(code, os.strerror(code))
+
+
+class _Node:
+    """What files and directories have in common. Lives while it has a name (`links`) or an open handle (`opens`)."""
+
+    __slots__ = ("accessed", "attributes", "changed", "created", "links", "number", "opens", "written")
+
+    def __init__(self, number: int, attributes: int, created: int, now: int) -> None:
+        self.number = number
+        self.attributes = attributes & attrs.SETTABLE
+        self.created = created
+        self.accessed = self.written = self.changed = now
+        self.links = 0
+        self.opens = 0
+
+
+class _File(_Node):
+    __slots__ = ("data", "reserved")
+
+    def __init__(self, number: int, attributes: int, created: int, now: int) -> None:
+        super().__init__(number, attributes, created, now)
+        self.data = bytearray()
+        self.reserved = 0  # bytes promised by `allocate`
+
+    def units(self) -> int:
+        """The room that the data take."""
+        return _units(max(len(self.data), self.reserved))
+
+
+class _Directory(_Node):
+    __slots__ = ("entries", "parent")
+
+    def __init__(self, number: int, attributes: int, created: int, now: int) -> None:
+        super().__init__(number, attributes, created, now)
+        self.entries: dict[str, _Entry] = {}  # by folded name
+        self.parent: _Directory | None = None
+
+
+class _Entry(NamedTuple):
+    name: str
+    node: _File | _Directory
+
+
+def _units(size: int) -> int:
+    return -(-size // UNIT)
+
+
+def _metadata(node: _File | _Directory) -> Metadata:
+    is_directory = isinstance(node, _Directory)
+    flags = node.attributes | (attrs.DIRECTORY if is_directory else 0)
+    return Metadata(
+        node.created,
+        node.accessed,
+        node.written,
+        node.changed,
+        0 if isinstance(node, _Directory) else node.units() * UNIT,
+        0 if isinstance(node, _Directory) else len(node.data),
+        flags or attrs.NORMAL,
+        1 if is_directory else node.links,
+        node.number,
+        is_directory,
+    )
+
+
+class MemoryLocated:
+    """See `backend.base.Located`. `wanted` is how the client spelled the last name; `parent` is None for the root."""
+
+    __slots__ = ("identity", "metadata", "node", "parent", "path", "wanted")
+
+    def __init__(self, parent: _Directory | None, path: Path, wanted: str, node: _File | _Directory | None) -> None:
+        self.parent = parent
+        self.path = path
+        self.wanted = wanted
+        self.node = node
+        self.identity: Identity | None = None
+        self.metadata = None if node is None else _metadata(node)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class MemoryHandle:
+    """See `backend.base.Handle`. Every change of `data` is a single slice operation, for the sake of threads."""
+
+    __slots__ = ("_node", "_volume", "_writes", "identity", "is_directory")
+
+    def __init__(self, volume: "MemoryBackend", node: _File | _Directory, identity: Identity, writes: bool) -> None:
+        self._volume = volume
+        self._node: _File | _Directory | None = node
+        self._writes = writes
+        self.identity = identity
+        self.is_directory = isinstance(node, _Directory)
+        node.opens += 1
+
+    def _open(self) -> _File | _Directory:
+        return self._node or _refuse(errno.EBADF)
+
+    def _file(self, writes: bool) -> _File:
+        node = self._open()
+        if isinstance(node, _Directory):
+            _refuse(errno.EISDIR)
+        if writes and not self._writes:
+            _refuse(errno.EBADF)
+        return node
+
+    def _directory(self) -> _Directory:
+        node = self._open()
+        return node if isinstance(node, _Directory) else _refuse(errno.ENOTDIR)
+
+    def read(self, length: int, offset: int) -> bytes | bytearray | None:
+        """A copy; memory never has to be waited for."""
+        return self._file(False).data[offset : offset + length]
+
+    def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
+        """As `read`."""
+        return self._file(False).data[offset : offset + length]
+
+    def write(self, data: memoryview | bytes, offset: int) -> None:
+        """Put the data in; a gap before them becomes zeros."""
+        node = self._file(True)
+        end = offset + len(data)
+        self._volume.make_room(node, max(end, len(node.data), node.reserved))
+        gap = offset - len(node.data)
+        if gap > 0:
+            node.data[len(node.data) :] = b"".join((bytes(gap), data))
+        else:
+            node.data[offset:end] = data
+        node.written = node.changed = self._volume.now()
+
+    def truncate(self, size: int) -> None:
+        """Cut, which also gives up what was reserved, or extend."""
+        node = self._file(True)
+        if size <= len(node.data):
+            self._volume.make_room(node, size)
+            node.reserved = 0
+            del node.data[size:]
+        else:
+            self._volume.make_room(node, max(size, node.reserved))
+            node.data.extend(bytes(size - len(node.data)))
+        node.written = node.changed = self._volume.now()
+
+    def allocate(self, size: int) -> None:
+        """Count the room as taken."""
+        node = self._file(True)
+        if size > max(len(node.data), node.reserved):
+            self._volume.make_room(node, size)
+            node.reserved = size
+
+    def sync(self) -> None:
+        """There is nothing more stable than this."""
+        self._open()
+
+    def metadata(self) -> Metadata:
+        """What the node says."""
+        return _metadata(self._open())
+
+    def set_times(
+        self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
+    ) -> None:
+        """Set times; unlike on a disk the change time can be set as well."""
+        node = self._open()
+        node.changed = self._volume.now() if change_time is None else change_time
+        if creation_time is not None:
+            node.created = creation_time
+        if access_time is not None:
+            node.accessed = access_time
+        if write_time is not None:
+            node.written = write_time
+
+    def set_attributes(self, attributes: int) -> None:
+        """Keep what a client may choose."""
+        node = self._open()
+        node.attributes = attributes & attrs.SETTABLE
+        node.changed = self._volume.now()
+
+    def security_descriptor(self, parts: int) -> bytes:
+        """Everybody may do everything."""
+        self._open()
+        return descriptor_from_mode(0, 0, _MODE, parts)
+
+    def scan(self) -> Iterator[tuple[str, Metadata]]:
+        """Every entry that was there at the start and still is."""
+        node = self._directory()
+        yield ".", _metadata(node)
+        yield "..", _metadata(node.parent or node)
+        for key in list(node.entries):
+            entry = node.entries.get(key)
+            if entry is not None:
+                yield entry.name, _metadata(entry.node)
+
+    def is_empty(self) -> bool:
+        """Whether there is no entry."""
+        return not self._directory().entries
+
+    def close(self) -> None:
+        """Give the handle back, and the room when nobody else keeps the file."""
+        node, self._node = self._node, None
+        if node is not None:
+            node.opens -= 1
+            self._volume.release_if_gone(node)
+
+
+class MemoryBackend:
+    """See `backend.base.Backend`. `now` gives the present as FILETIME; `size` is the bound in bytes."""
+
+    def __init__(self, now: Callable[[], int], size: int = DEFAULT_SIZE) -> None:
+        self.now = now
+        self._units = size // UNIT
+        self._used = 0
+        self._last_number = 0
+        self._created = now()
+        # A disk's device number is not negative, and no two living objects have one id.
+        self._device = -1 - id(self)
+        self._serial = zlib.crc32(f"{self._device}:{self._created}".encode())
+        self._root = _Directory(self._next_number(), 0, self._created, self._created)
+        self._root.links = 1
+
+    @property
+    def serial_number(self) -> int:
+        """Made of what tells this object from others."""
+        return self._serial
+
+    @property
+    def creation_time(self) -> int:
+        """When the backend was made."""
+        return self._created
+
+    def _next_number(self) -> int:
+        self._last_number += 1
+        return self._last_number
+
+    def _identity(self, node: _Node) -> Identity:
+        return (self._device, node.number)
+
+    def _take(self, units: int) -> None:
+        """Count room as used, or given back when negative; OSError ENOSPC before anything is past the bound."""
+        if units > 0 and self._used + units > self._units:
+            _refuse(errno.ENOSPC)
+        self._used += units
+
+    def make_room(self, node: _File, size: int) -> None:
+        """Take or give back the difference, for a file that is to need `size` bytes. Called before memory is."""
+        self._take(_units(size) - node.units())
+
+    def release_if_gone(self, node: _Node) -> None:
+        """Give the data's room back when no name and no handle leads to them any more."""
+        if isinstance(node, _File) and not node.links and not node.opens:
+            self._take(-node.units())
+            node.data = bytearray()
+            node.reserved = 0
+
+    def _walk(self, path: Path) -> tuple[_Directory, Path]:
+        directory = self._root
+        stored: list[str] = []
+        for name in path:
+            check_component(name)
+            entry = directory.entries.get(fold(name))
+            if entry is None or not isinstance(entry.node, _Directory):
+                raise StatusError(status.OBJECT_PATH_NOT_FOUND)
+            stored.append(entry.name)
+            directory = entry.node
+        return directory, tuple(stored)
+
+    def locate(self, path: Path) -> MemoryLocated:
+        """One look into a dict per component."""
+        if not path:
+            located = MemoryLocated(None, (), "", self._root)
+        else:
+            check_component(path[-1])
+            parent, above = self._walk(path[:-1])
+            entry = parent.entries.get(fold(path[-1]))
+            name, node = entry or (path[-1], None)
+            located = MemoryLocated(parent, (*above, name), path[-1], node)
+        if located.node is not None:
+            located.identity = self._identity(located.node)
+        return located
+
+    def open(self, located: Located, read: bool, write: bool) -> MemoryHandle:
+        """Open what is still there."""
+        assert isinstance(located, MemoryLocated)
+        node: _File | _Directory = self._root
+        if located.parent is not None:
+            entry = located.parent.entries.get(fold(located.path[-1]))
+            if entry is None:
+                _refuse(errno.ENOENT)
+            node = entry.node
+        if node is not located.node:
+            _refuse(errno.ESTALE)
+        return MemoryHandle(self, node, self._identity(node), write)
+
+    def create_file(self, located: Located, attributes: int, creation_time: int) -> MemoryHandle:
+        """Make a file."""
+        node = _File(self._next_number(), attributes, creation_time, self.now())
+        return self._create(located, node)
+
+    def create_directory(self, located: Located, attributes: int, creation_time: int) -> MemoryHandle:
+        """Make a directory."""
+        node = _Directory(self._next_number(), attributes, creation_time, self.now())
+        return self._create(located, node)
+
+    def _create(self, located: Located, node: _File | _Directory) -> MemoryHandle:
+        assert isinstance(located, MemoryLocated)
+        parent = located.parent
+        if parent is None or located.node is not None or fold(located.wanted) in parent.entries:
+            _refuse(errno.EEXIST)
+        self._add(parent, located.wanted, node)
+        return MemoryHandle(self, node, self._identity(node), True)
+
+    def _add(self, parent: _Directory, name: str, node: _File | _Directory) -> None:
+        if not parent.links:
+            _refuse(errno.ENOENT)  # removed since the lookup: nobody could ever reach the entry
+        self._take(1)
+        parent.entries[fold(name)] = _Entry(name, node)
+        node.links += 1
+        if isinstance(node, _Directory):
+            node.parent = parent
+        node.changed = parent.written = parent.changed = self.now()
+
+    def _drop(self, parent: _Directory, key: str) -> None:
+        node = parent.entries.pop(key).node
+        self._take(-1)
+        node.links -= 1
+        node.changed = parent.written = parent.changed = self.now()
+        self.release_if_gone(node)
+
+    def _find(self, path: Path, identity: Identity) -> tuple[_Directory, str, _File | _Directory]:
+        """The directory, folded name and node of an entry that is still the expected file."""
+        if not path:
+            _refuse(errno.EBUSY)
+        check_component(path[-1])
+        parent, _ = self._walk(path[:-1])
+        key = fold(path[-1])
+        entry = parent.entries.get(key)
+        if entry is None:
+            _refuse(errno.ENOENT)
+        if self._identity(entry.node) != identity:
+            _refuse(errno.ESTALE)
+        return parent, key, entry.node
+
+    def remove(self, path: Path, identity: Identity) -> None:
+        """Remove a name; the file goes with its last name and handle."""
+        parent, key, node = self._find(path, identity)
+        if isinstance(node, _Directory) and node.entries:
+            _refuse(errno.ENOTEMPTY)
+        self._drop(parent, key)
+
+    def rename(self, path: Path, identity: Identity, target: Located, replace: bool) -> Path:
+        """Rename; refusals first, then the deed, so that there is nothing to undo."""
+        assert isinstance(target, MemoryLocated)
+        source, key, node = self._find(path, identity)
+        directory, name = self._place(target)
+        standing = directory.entries.get(fold(name))
+        if standing is not None and standing.node is not node:
+            self._check_replace(standing.node, replace)
+        above: _Directory | None = directory
+        while above is not None:
+            if above is node:
+                _refuse(errno.EINVAL)
+            above = above.parent
+        if standing is not None and standing.node is not node and isinstance(node, _Directory):
+            _refuse(errno.ENOTDIR)
+        node.links += 1  # the file is not gone while it is between two names
+        self._drop(source, key)
+        if fold(name) in directory.entries:
+            self._drop(directory, fold(name))
+        self._add(directory, name, node)
+        node.links -= 1
+        return (*target.path[:-1], name)
+
+    def _place(self, target: MemoryLocated) -> tuple[_Directory, str]:
+        if target.parent is None:
+            _refuse(errno.EBUSY)
+        if not target.parent.links:
+            _refuse(errno.ENOENT)
+        return target.parent, target.wanted
+
+    @staticmethod
+    def _check_replace(standing: _File | _Directory, replace: bool) -> None:
+        if not replace:
+            _refuse(errno.EEXIST)
+        if isinstance(standing, _Directory):
+            _refuse(errno.EISDIR)
+
+    def link(self, path: Path, identity: Identity, target: Located, replace: bool) -> None:
+        """Add a name to a file."""
+        assert isinstance(target, MemoryLocated)
+        _, _, node = self._find(path, identity)
+        if isinstance(node, _Directory):
+            _refuse(errno.EPERM)
+        directory, name = self._place(target)
+        standing = directory.entries.get(fold(name))
+        if standing is not None:
+            self._check_replace(standing.node, replace)
+            if standing.node is node:
+                return
+            self._drop(directory, fold(name))  # gives back the unit that _add takes
+        self._add(directory, name, node)
+
+    def space(self) -> VolumeSpace:
+        """The room in the units that writes are counted in."""
+        free = self._units - self._used
+        return VolumeSpace(UNIT, self._units, free, free)
+
+    def close(self) -> None:
+        """Nothing is held: the tree goes with the object."""
