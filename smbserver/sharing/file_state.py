@@ -5,33 +5,47 @@ from typing import Final
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.nt.names import Path
+from smbserver.sharing.caching import HANDLE, READ, WRITE, Cache, CacheKey, Notice, open_mask
+from smbserver.waiter import Waiter
 
 Identity = tuple[int, int]
 """(device, inode) or whatever a backend guarantees unique among living files."""
+
+# What an open may hold without taking anything from the caches of others ([MS-SMB2] 3.3.1.4).
+_ATTRIBUTES_ONLY: Final = access.FILE_READ_ATTRIBUTES | access.FILE_WRITE_ATTRIBUTES | access.SYNCHRONIZE
 
 _READS: Final = access.FILE_READ_DATA | access.FILE_EXECUTE
 _WRITES: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
 
 
 class Holder:
-    """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames."""
+    """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames.
 
-    __slots__ = ("granted", "path", "share_access", "volume")
+    `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with one
+    key take nothing from each other. `owner` is whoever made the holder; sharing never looks into it.
+    """
+
+    __slots__ = ("cache", "granted", "key", "owner", "path", "share_access", "volume")
 
     def __init__(self, granted: int, share_access: int, path: Path, volume: object) -> None:
         self.granted = granted
         self.share_access = share_access
         self.path = path
         self.volume = volume
+        self.cache: Cache | None = None
+        self.key: CacheKey | None = None
+        self.owner: object = None
 
 
 class FileState:
     """What all opens of one file have in common."""
 
-    __slots__ = ("delete_path", "delete_volume", "holders", "identity")
+    __slots__ = ("_outbox", "caches", "delete_path", "delete_volume", "holders", "identity")
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, outbox: list[Notice]) -> None:
         self.identity = identity
+        self.caches: list[Cache] = []
+        self._outbox = outbox
         self.holders: list[Holder] = []
         self.delete_path: Path | None = None
         self.delete_volume: object = None
@@ -55,6 +69,99 @@ class FileState:
                 holder.granted, holder.share_access, granted, share_access
             ):
                 raise StatusError(status.SHARING_VIOLATION)
+
+    def settle_open(
+        self, key: CacheKey | None, granted: int, share_access: int, overwrites: bool
+    ) -> Waiter[None] | None:
+        """What stands before another open: None when nothing does, else what to wait for before trying again.
+
+        Raises StatusError DELETE_PENDING, SHARING_VIOLATION. The order is the one of transcript 0007, D2.
+        """
+        try:
+            self.check_open(granted, share_access)
+            collides = False
+        except StatusError as refusal:
+            if refusal.status != status.SHARING_VIOLATION or not self._others_hold(key, HANDLE):
+                raise
+            collides = True
+        mask = open_mask(granted & ~_ATTRIBUTES_ONLY != 0, overwrites, collides)
+        waited_for = HANDLE if collides else WRITE
+        wait: Waiter[None] | None = None
+        for cache in self.caches:
+            if cache.key == key or not mask:
+                continue
+            must_wait = cache.state & waited_for != 0
+            cache.lower(cache.state & ~mask)
+            if must_wait and cache.breaking and wait is None:
+                wait = cache.wait()
+        if wait is None and collides:
+            raise StatusError(status.SHARING_VIOLATION)
+        return wait
+
+    def _others_hold(self, key: CacheKey | None, bits: int) -> bool:
+        return any(cache.key != key and cache.state & bits for cache in self.caches)
+
+    def contend(self, key: CacheKey | None, bits: int) -> None:
+        """Take bits from the caches of others without waiting: their copy of the data is stale ([MS-SMB2] 3.3.1.4)."""
+        for cache in self.caches:
+            if cache.key != key:
+                cache.lower(cache.state & ~bits)
+
+    def break_handles(self, key: CacheKey | None) -> Waiter[None] | None:
+        """Before a rename or a delete: others must close what they only keep open. What to wait for, if anything."""
+        for cache in self.caches:
+            if cache.key != key and cache.state & HANDLE:
+                cache.lower(cache.state & ~HANDLE)
+                if cache.breaking:
+                    return cache.wait()
+        return None
+
+    def find_cache(self, key: CacheKey) -> Cache | None:
+        """The cache with this key."""
+        return next((cache for cache in self.caches if cache.key == key), None)
+
+    def grant(self, holder: Holder, key: CacheKey, wanted: int, is_directory: bool, version: int, epoch: int) -> Cache:
+        """Give an open, already entered, as much of `wanted` as others leave possible.
+
+        An existing lease with this key is joined; it is widened when all of the wanted state can be had, and never
+        narrowed ([MS-SMB2] 3.3.5.9.8).
+        """
+        possible = self._possible_for(holder, key, wanted, is_directory)
+        cache = self.find_cache(key)
+        if cache is None:
+            cache = Cache(key, self._outbox, is_directory, version, epoch)
+            cache.state = possible
+            if version == 2:
+                cache.epoch = epoch + 1 & 0xFFFF
+            self.caches.append(cache)
+        elif not cache.breaking and possible & cache.state == cache.state and possible != cache.state:
+            cache.state = possible
+            if cache.version == 2:
+                cache.epoch = cache.epoch + 1 & 0xFFFF
+        cache.join(holder)
+        holder.cache = cache
+        return cache
+
+    def _possible_for(self, holder: Holder, key: CacheKey, wanted: int, is_directory: bool) -> int:
+        """The most that this key can have beside all other opens; one of the states that exist."""
+        if is_directory:
+            wanted &= READ | HANDLE
+        is_lease = bool(key.lease_key)
+        for other in self.holders:
+            if other is holder or other.key == key:
+                continue
+            if other.granted & ~_ATTRIBUTES_ONLY or (other.cache is not None and other.cache.state):
+                wanted &= ~WRITE
+        for cache in self.caches:
+            if cache.key == key:
+                continue
+            if cache.state & WRITE or (not is_lease and cache.is_lease and cache.state & HANDLE):
+                wanted = 0
+            elif is_lease and not cache.is_lease and cache.state:
+                wanted &= ~HANDLE
+        if not is_lease and wanted & (WRITE | HANDLE) == HANDLE:
+            wanted &= ~HANDLE  # a batch oplock that cannot have WRITE is a level II
+        return wanted if wanted & READ else 0
 
     def set_delete(self, path: Path, volume: object) -> None:
         """The name `path` is removed when the last open is gone."""
@@ -83,6 +190,42 @@ class FileTable:
 
     def __init__(self) -> None:
         self._states: dict[Identity, FileState] = {}
+        self._lease_files: dict[CacheKey, FileState] = {}
+        self._last_oplock = 0
+        self.outbox: list[Notice] = []
+
+    def oplock_key(self) -> CacheKey:
+        """A key that nobody else has: for an oplock, and for an open without a lease."""
+        self._last_oplock += 1
+        return CacheKey(b"", b"", self._last_oplock)
+
+    def lease(self, key: CacheKey) -> Cache | None:
+        """The lease with this key, on whatever file."""
+        state = self._lease_files.get(key)
+        return None if state is None else state.find_cache(key)
+
+    def grant(
+        self,
+        state: FileState,
+        holder: Holder,
+        key: CacheKey,
+        wanted: int,
+        is_directory: bool = False,
+        version: int = 0,
+        epoch: int = 0,
+    ) -> Cache:
+        """See FileState.grant; a lease is from then on found by its key."""
+        cache = state.grant(holder, key, wanted, is_directory, version, epoch)
+        if cache.is_lease:
+            self._lease_files[key] = state
+        return cache
+
+    def release_cache(self, state: FileState, holder: Holder) -> None:
+        """The open lets its oplock or its part in a lease go; who waited for it goes on."""
+        cache, holder.cache = holder.cache, None
+        if cache is not None and cache.leave(holder):
+            state.caches.remove(cache)
+            self._lease_files.pop(cache.key, None)
 
     def __len__(self) -> int:
         """How many files are open."""
@@ -96,12 +239,13 @@ class FileTable:
         """Add an open that `check_open` has let through."""
         state = self._states.get(identity)
         if state is None:
-            state = self._states[identity] = FileState(identity)
+            state = self._states[identity] = FileState(identity, self.outbox)
         state.holders.append(holder)
         return state
 
     def leave(self, state: FileState, holder: Holder) -> bool:
         """Remove an open. True when it was the last one and the file is to be deleted now."""
+        self.release_cache(state, holder)
         state.holders.remove(holder)
         if state.holders:
             return False
