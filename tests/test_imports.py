@@ -39,6 +39,7 @@ EDGES = (
     Row("crypto", "errors"),
     Row("sharing", "nt"),
     Row("sharing", "errors"),
+    Row("sharing", "waiter"),
     Row("backend", "nt"),
     Row("backend", "errors"),
     Row("auth", "nt"),
