@@ -236,7 +236,7 @@ class Connection:
         """The request that a CANCEL means ([MS-SMB2] 3.3.5.16)."""
         if work.flags & header.ASYNC_COMMAND:
             for waiting in self.pending.values():
-                if waiting.async_id == work.header_async_id:
+                if waiting.async_id and waiting.async_id == work.header_async_id:  # 0: it was told none yet
                     return waiting
             return None
         return self.pending.get(work.message_id)
