@@ -129,7 +129,13 @@ class Server:
                 if not share.in_memory and not share.read_only and not os.access(share.path, os.W_OK):
                     self.notes.append(_may_not("write to", share.path))
             self._runtime = AsyncioRuntime(loop)
-            policy = Policy(settings.min_dialect, settings.max_dialect, settings.signing_required, settings.encryption)
+            policy = Policy(
+                settings.min_dialect,
+                settings.max_dialect,
+                settings.signing_required,
+                settings.encryption,
+                settings.delay_failed_logins,
+            )
             host = socket.gethostname().partition(".")[0]
             name = (settings.server_name or host).upper()[:MAX_SERVER_NAME] or "SMBSERVER"
             self._state = ServerState(

@@ -54,6 +54,7 @@ EDGES = (
     Row("objects", "auth.login", "a session holds its unfinished login between two legs"),
     Row("objects", "auth.accounts", "the accounts are part of what all connections share"),
     Row("objects", "auth.ntlm", "and so are the names that a challenge gives"),
+    Row("objects", "auth.failed_logins", "failed logins count for all connections together"),
     Row("objects", "crypto"),
     Row("objects", "errors", "a pipe's refusals are statuses"),
     Row("objects", "rpc", "an open of IPC$ holds an RPC pipe, and the state answers the services' questions"),

@@ -27,6 +27,11 @@ def nt_hash(password: str) -> bytes:
     return md4(password.encode("utf-16-le", "surrogatepass"))
 
 
+def upper_case(name: str) -> str:
+    """As clients fold a user name before they hash it: unit by unit, never changing the length ("ß" stays)."""
+    return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)
+
+
 class Account:
     """A user with the hash of a password."""
 
@@ -53,10 +58,10 @@ class Accounts:
     def __init__(self, accounts: list[Account], guest: bool = False) -> None:
         self._by_name: dict[str, Account] = {}
         for account in accounts:
-            if self._by_name.setdefault(account.name.upper(), account) is not account:
+            if self._by_name.setdefault(upper_case(account.name), account) is not account:
                 raise ConfigError(f"user given twice: {account.name}")
         self.guest_allowed = guest
 
     def find(self, name: str) -> Account | None:
         """The account a client means. A domain never changes which account that is."""
-        return self._by_name.get(name.upper())
+        return self._by_name.get(upper_case(name))

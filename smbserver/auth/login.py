@@ -1,7 +1,7 @@
 """One login from its first token to its result: raw NTLMSSP or SPNEGO, answered in the form that came."""
 
 from smbserver.auth import ntlm_messages, spnego
-from smbserver.auth.ntlm import Acceptor, LoggedOn
+from smbserver.auth.ntlm import Acceptor, LoggedOn, LogonFailure
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import status
 
@@ -20,7 +20,7 @@ class Login:
         self.result: LoggedOn | None = None
 
     def step(self, token: bytes) -> bytes:
-        """Our next token. Raises StatusError: LOGON_FAILURE, INVALID_PARAMETER for malformed tokens."""
+        """Our next token. Raises LogonFailure, and StatusError INVALID_PARAMETER for malformed or further tokens."""
         self._legs += 1
         if self._legs > MAX_LEGS or self.result is not None:
             raise StatusError(status.INVALID_PARAMETER)
@@ -45,21 +45,23 @@ class Login:
         if logged_on is None:
             return spnego.encode_response(spnego.ACCEPT_INCOMPLETE, answer, b"", with_mechanism=False)
         mic = b""
-        if response.mech_list_mic:
+        if logged_on.identity.is_guest or logged_on.identity.is_anonymous:
+            pass  # no key that only the two of us know: there is nothing to check a MIC with
+        elif response.mech_list_mic:
             checker = self._acceptor.spnego_mic(self._mech_list, logged_on.session_key)
             if not checker.client_is(response.mech_list_mic):
-                raise StatusError(status.LOGON_FAILURE)
+                raise LogonFailure(logged_on.identity.user, "wrong mechListMIC: the mechanisms were changed")
             mic = checker.server()
-        elif not self._first_choice and not logged_on.identity.is_guest and not logged_on.identity.is_anonymous:
+        elif not self._first_choice:
             # RFC 4178 5: when the mechanism was not the client's first choice the MIC protects the choice.
-            raise StatusError(status.LOGON_FAILURE)
+            raise LogonFailure(logged_on.identity.user, "no mechListMIC, and NTLM was not the client's first choice")
         self.result = logged_on
         return spnego.encode_response(spnego.ACCEPT_COMPLETED, b"", mic, with_mechanism=False)
 
     def _begin(self, token: bytes) -> bytes:
         init = spnego.decode_init(token)
         if spnego.NTLMSSP_OID not in init.mechanisms:
-            raise StatusError(status.LOGON_FAILURE)
+            raise LogonFailure("", "the client does not offer NTLM")
         self._mech_list = init.mech_list
         self._first_choice = init.mechanisms[0] == spnego.NTLMSSP_OID
         if not self._first_choice or not init.mech_token:

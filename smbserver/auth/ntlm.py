@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from smbserver.auth import ntlm_messages as m
-from smbserver.auth.accounts import Accounts
+from smbserver.auth.accounts import Accounts, upper_case
 from smbserver.auth.identity import ANONYMOUS, Identity
 from smbserver.crypto.rc4 import RC4
 from smbserver.errors import StatusError, WireError
@@ -29,6 +29,7 @@ _OFFERED: Final = (
 _ALWAYS: Final = (
     m.UNICODE | m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
 )
+_NOBODY: Final = bytes(16)  # stands for the hash of an account that does not exist
 _NT_RESPONSE_MIN: Final = 16 + 28  # the proof and the fixed part of NTLMv2_CLIENT_CHALLENGE (2.2.2.7)
 
 
@@ -44,6 +45,15 @@ class LoggedOn(NamedTuple):
 
     identity: Identity
     session_key: bytes
+
+
+class LogonFailure(StatusError):
+    """LOGON_FAILURE, with the name as the client sent it (empty: nobody was named) and a reason for the log."""
+
+    def __init__(self, user: str, reason: str) -> None:
+        super().__init__(status.LOGON_FAILURE)
+        self.user = user
+        self.reason = reason
 
 
 class Acceptor:
@@ -64,13 +74,14 @@ class Acceptor:
         self._now = now
         self._anonymous_allowed = anonymous_allowed
         self._messages: list[bytes] = []
+        self._user = ""
         self.result: LoggedOn | None = None
         self._flags = 0
 
     def step(self, message: bytes) -> bytes:
         """The answer to a message; afterwards `result` tells whether the login is finished.
 
-        Raises StatusError LOGON_FAILURE for everything that is wrong with who it is, WireError for malformed bytes.
+        Raises LogonFailure for everything that is wrong with who it is, WireError for malformed bytes.
         """
         if not self._messages:
             return self._challenge_for(message)
@@ -101,40 +112,41 @@ class Acceptor:
     def _authenticate(self, message: bytes) -> LoggedOn:
         auth = m.decode_authenticate(message)
         self._messages.append(message)
-        if not auth.user and not auth.nt_response:
+        self._user = auth.user
+        if not auth.user:
             return self._anonymous()
-        account = self._accounts.find(auth.user)
-        if account is None:
-            return self._guest(auth)
         response = auth.nt_response
-        if len(response) < _NT_RESPONSE_MIN:  # 24 bytes: NTLMv1
-            raise StatusError(status.LOGON_FAILURE)
+        account = self._accounts.find(auth.user)
+        if account is None and self._accounts.guest_allowed:
+            # Unknown users only: a known one with a wrong password never becomes a guest.
+            return LoggedOn(Identity("guest", self._names.computer, is_guest=True), bytes(16))
+        if len(response) < _NT_RESPONSE_MIN:  # 24 bytes: NTLMv1; none: LM only
+            raise self._failure("no NTLMv2 response")
         proof, temp = response[:16], response[16:]
-        who = (auth.user.upper() + auth.domain).encode("utf-16-le", "surrogatepass")
-        key = hmac.digest(account.hash.reveal(), who, "md5")  # NTOWFv2
+        # Unknown names cost the same arithmetic, so that its time does not tell them from known ones.
+        secret = _NOBODY if account is None else account.hash.reveal()
+        who = (upper_case(auth.user) + auth.domain).encode("utf-16-le", "surrogatepass")
+        key = hmac.digest(secret, who, "md5")  # NTOWFv2
         expected = hmac.digest(key, self._challenge + temp, "md5")
-        if not hmac.compare_digest(proof, expected):
-            raise StatusError(status.LOGON_FAILURE)
+        right = hmac.compare_digest(proof, expected)
+        if account is None:
+            raise self._failure("unknown user")
+        if not right:
+            raise self._failure("wrong password")
         session_key = self._exported_key(auth, hmac.digest(key, proof, "md5"))
         self._check_mic(auth, temp, session_key)
         return LoggedOn(Identity(account.name, self._names.computer), session_key)
 
     def _anonymous(self) -> LoggedOn:
         if not self._anonymous_allowed:
-            raise StatusError(status.LOGON_FAILURE)
+            raise self._failure("anonymous")
         return LoggedOn(ANONYMOUS, bytes(16))
-
-    def _guest(self, auth: m.AuthenticateMessage) -> LoggedOn:
-        """An unknown user is a guest where guests are allowed. A known user with a wrong password never is."""
-        if not self._accounts.guest_allowed:
-            raise StatusError(status.LOGON_FAILURE)
-        return LoggedOn(Identity("guest", self._names.computer, is_guest=True), bytes(16))
 
     def _exported_key(self, auth: m.AuthenticateMessage, base_key: bytes) -> bytes:
         """[MS-NLMP] 3.1.5.1.2, 3.4.5: KXKEY is the base key with NTLMv2; with KEY_EXCH the client chose."""
         if auth.flags & self._flags & m.KEY_EXCH:
             if len(auth.encrypted_session_key) != 16:
-                raise StatusError(status.LOGON_FAILURE)
+                raise self._failure("no session key")
             return RC4(base_key).update(auth.encrypted_session_key)
         return base_key
 
@@ -147,7 +159,10 @@ class Acceptor:
         blank = self._messages[2][: m.MIC_OFFSET] + bytes(16) + self._messages[2][m.MIC_OFFSET + 16 :]
         expected = hmac.digest(session_key, self._messages[0] + self._messages[1] + blank, "md5")
         if not hmac.compare_digest(expected, auth.mic):
-            raise StatusError(status.LOGON_FAILURE)
+            raise self._failure("wrong MIC: the messages were changed on their way")
+
+    def _failure(self, reason: str) -> LogonFailure:
+        return LogonFailure(self._user, reason)
 
     def spnego_mic(self, mech_types: bytes, session_key: bytes) -> "MechListMic":
         """What checks and makes the mechListMIC of this login."""

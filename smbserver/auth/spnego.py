@@ -12,6 +12,11 @@ SPNEGO_OID: Final = "1.3.6.1.5.5.2"
 NTLMSSP_OID: Final = "1.3.6.1.4.1.311.2.2.10"
 MAX_TOKEN: Final = 64 * 1024  # SESSION_SETUP's own limit: a 16-bit length
 MAX_DEPTH: Final = 8  # a NegTokenInit nests four deep
+MAX_ELEMENTS: Final = 64  # a NegTokenInit with ten mechanisms has about twenty-five; a decoder pays for each
+MAX_OID: Final = 32  # bytes; the longest mechanism in use has ten
+_OBJECT_IDENTIFIER: Final = 0x06
+_OCTET_STRING: Final = 0x04
+_MAX_SMALL: Final = 256  # bytes of anything that is not an octet string: flags, a state, a hint
 
 ACCEPT_COMPLETED: Final = 0
 ACCEPT_INCOMPLETE: Final = 1
@@ -66,29 +71,45 @@ class ResponseToken(NamedTuple):
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
-    """(length, offset of the contents) of the DER element at `at`; only definite lengths."""
+    """(length, offset of the contents) of the DER element at `at`; only definite lengths in their shortest form."""
     if at + 2 > len(data):
         raise WireError("DER cut short")
+    if data[at] & 0x1F == 0x1F:
+        raise WireError("DER tag of several bytes")  # SPNEGO has none, and it would be read as a length here
     first = data[at + 1]
     if first < 0x80:
         return first, at + 2
     count = first & 0x7F
     if not 0 < count <= 3 or at + 2 + count > len(data):
         raise WireError("DER length")
-    return int.from_bytes(data[at + 2 : at + 2 + count], "big"), at + 2 + count
+    length = int.from_bytes(data[at + 2 : at + 2 + count], "big")
+    if length < 0x80 or length < 1 << 8 * (count - 1):
+        raise WireError("DER length in more bytes than it needs")
+    return length, at + 2 + count
 
 
-def _check_shape(data: bytes, start: int, end: int, depth: int) -> None:
-    """Every constructed element's children fill it exactly, to a bounded depth: before a general decoder sees it."""
+def _check_shape(data: bytes, start: int, end: int, depth: int, count: int) -> int:
+    """Every constructed element's children fill it exactly; depth, number and sizes are bounded.
+
+    Before a general decoder sees it, whose cost grows with each of these. `count` elements came before; returns how
+    many there are now.
+    """
     if depth > MAX_DEPTH:
         raise WireError("DER nested too deep")
     while start < end:
+        count += 1
+        if count > MAX_ELEMENTS:
+            raise WireError("too many DER elements")
+        kind = data[start]
         length, contents = _length(data, start)
         if contents + length > end:
             raise WireError("DER element longer than its parent")
-        if data[start] & 0x20:
-            _check_shape(data, contents, contents + length, depth + 1)
+        if kind & 0x20:
+            count = _check_shape(data, contents, contents + length, depth + 1, count)
+        elif (kind == _OBJECT_IDENTIFIER and length > MAX_OID) or (kind != _OCTET_STRING and length > _MAX_SMALL):
+            raise WireError("DER element too long for what it is")
         start = contents + length
+    return count
 
 
 def _contents(data: bytes, wanted_tag: int) -> bytes:
@@ -98,7 +119,7 @@ def _contents(data: bytes, wanted_tag: int) -> bytes:
     length, start = _length(data, 0)
     if start + length != len(data):
         raise WireError("SPNEGO element with trailing bytes")
-    _check_shape(data, 0, len(data), 0)
+    _check_shape(data, 0, len(data), 0, 0)
     return data[start:]
 
 

@@ -5,9 +5,6 @@ from smbserver.wire import empty
 
 
 def logoff(request: None, work: Work) -> Reply:
-    """End the session with all its trees and opens; the reply is still signed with its key."""
-    session = work.need_session()
-    signer, sealer = session.signer, session.sealer
-    work.connection.end_session(session)
-    session.signer, session.sealer = signer, sealer  # for this one reply; nothing finds the session any more
+    """End the session with all its trees and opens. The reply is signed with its key, which stays with the work."""
+    work.connection.end_session(work.need_session())
     return Reply([empty.BODY])

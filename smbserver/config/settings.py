@@ -79,6 +79,7 @@ class Settings:
     max_dialect: int = 0x0311
     server_name: str = ""
     limits: Limits = Limits()
+    delay_failed_logins: bool = True
 
     def __post_init__(self) -> None:
         if not self.shares:

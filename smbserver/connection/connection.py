@@ -48,6 +48,11 @@ class Connection:
         self._last_async_id = 0
 
     @property
+    def address(self) -> str:
+        """Where the peer is, without its port."""
+        return self.name.rpartition(":")[0]
+
+    @property
     def max_frame(self) -> int:
         """The largest frame allowed now: small until somebody has logged in."""
         if self.dialect is None or not any(session.state is State.VALID for session in self.sessions.values()):
@@ -242,9 +247,12 @@ class Connection:
         return self.pending.get(work.message_id)
 
     def end_session(self, session: Session) -> None:
-        """Close a session with all that belongs to it."""
+        """Close a session with all that belongs to it. What waits in it is answered first, while there are keys."""
         self.sessions.pop(session.session_id, None)
         self.server.sessions.pop(session.session_id, None)
+        for work in [work for work in self.pending.values() if work.session is session]:
+            if work.pending is not None and work.pending.can_cancel:
+                work.pending.waiter.cancel()
         session.close(self.server.files)
 
     def end(self) -> None:

@@ -4,6 +4,7 @@ import enum
 from typing import NamedTuple
 
 from smbserver.auth.accounts import Accounts
+from smbserver.auth.failed_logins import FailedLogins
 from smbserver.auth.ntlm import Names
 from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
@@ -28,6 +29,7 @@ class Policy(NamedTuple):
     max_dialect: int = 0x0311
     signing_required: bool = True
     encryption: Encryption = Encryption.OFFERED
+    delay_failed_logins: bool = True
 
 
 class ServerState:
@@ -43,6 +45,7 @@ class ServerState:
         self.guid = guid
         self.start_time = runtime.now()
         self.files = FileTable()
+        self.failed_logins = FailedLogins()
         self.sessions: dict[int, Session] = {}
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
         self.pipe_store = PipeStore(self.start_time)

@@ -1,6 +1,7 @@
 """A session: one login on one connection, with its keys, trees and opens ([MS-SMB2] 3.3.1.8)."""
 
 import enum
+from typing import Protocol
 
 from smbserver.auth.identity import ANONYMOUS, Identity
 from smbserver.auth.login import Login
@@ -20,13 +21,27 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class Session:
-    """`signer` is None for guests and anonymous users, who have no key anybody else does not know."""
+class SessionOwner(Protocol):
+    """The connection of a session, as far as another connection needs it."""
 
-    def __init__(self, session_id: int, preauth_hash: bytes) -> None:
+    def end_session(self, session: "Session") -> None:
+        """Close a session with all that belongs to it."""
+
+
+class Session:
+    """`signer` is None for guests and anonymous users, who have no key anybody else does not know.
+
+    `settling`: its login is finished and the answer withheld; until it goes out there is no other leg. `flags` are the
+    SessionFlags of [MS-SMB2] 2.2.6 that the client was told.
+    """
+
+    def __init__(self, session_id: int, preauth_hash: bytes, owner: SessionOwner) -> None:
         self.session_id = session_id
+        self.owner = owner
         self.state = State.IN_PROGRESS
         self.login: Login | None = None
+        self.settling = False
+        self.flags = 0
         self.identity: Identity = ANONYMOUS
         self.preauth_hash = preauth_hash
         self.keys: SessionKeys | None = None
@@ -52,8 +67,7 @@ class Session:
             opened.close(files)
 
     def close(self, files: FileTable) -> None:
-        """End everything that belongs to the session."""
+        """End everything that belongs to the session. Its keys stay: what is still running is answered with them."""
         self.state = State.CLOSED
         for tree in list(self.trees.values()):
             self.close_tree(tree, files)
-        self.signer = self.sealer = self.opener = None
