@@ -65,6 +65,7 @@ EDGES = (
     Row("connection", "crypto"),
     Row("connection", "objects"),
     Row("commands", "errors"),
+    Row("commands", "waiter", "the answer to a login may be withheld"),
     Row("commands", "nt"),
     Row("commands", "wire"),
     Row("commands", "crypto"),

@@ -1,0 +1,1 @@
+"""Tests of auth; a package so that they share a published login."""
