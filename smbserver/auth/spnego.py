@@ -13,10 +13,13 @@ NTLMSSP_OID: Final = "1.3.6.1.4.1.311.2.2.10"
 MAX_TOKEN: Final = 64 * 1024  # SESSION_SETUP's own limit: a 16-bit length
 MAX_DEPTH: Final = 8  # a NegTokenInit nests four deep
 MAX_ELEMENTS: Final = 64  # a NegTokenInit with ten mechanisms has about twenty-five; a decoder pays for each
-MAX_OID: Final = 32  # bytes; the longest mechanism in use has ten
-_OBJECT_IDENTIFIER: Final = 0x06
-_OCTET_STRING: Final = 0x04
-_MAX_SMALL: Final = 256  # bytes of anything that is not an octet string: flags, a state, a hint
+
+_INITIAL_CONTEXT_TOKEN: Final = 0x60
+_SEQUENCE: Final = 0x30
+_CONTEXT: Final = 0xA0
+# Bytes that a primitive may have, by its tag. The longest mechanism in use has ten.
+_SIZES: Final = {0x04: range(MAX_TOKEN), 0x06: range(1, 33), 0x0A: range(1, 2)}
+_OTHER_SIZES: Final = range(257)
 
 ACCEPT_COMPLETED: Final = 0
 ACCEPT_INCOMPLETE: Final = 1
@@ -105,9 +108,11 @@ def _check_shape(data: bytes, start: int, end: int, depth: int, count: int) -> i
         if contents + length > end:
             raise WireError("DER element longer than its parent")
         if kind & 0x20:
+            if kind not in (_INITIAL_CONTEXT_TOKEN, _SEQUENCE) and kind & 0xE0 != _CONTEXT:
+                raise WireError("DER string in pieces, or a set")
             count = _check_shape(data, contents, contents + length, depth + 1, count)
-        elif (kind == _OBJECT_IDENTIFIER and length > MAX_OID) or (kind != _OCTET_STRING and length > _MAX_SMALL):
-            raise WireError("DER element too long for what it is")
+        elif length not in _SIZES.get(kind, _OTHER_SIZES):
+            raise WireError("DER element too short or too long for what it is")
         start = contents + length
     return count
 

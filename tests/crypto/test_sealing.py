@@ -1,7 +1,7 @@
 """Sealing against Microsoft's published messages, and what must not open.
 
-"Encryption in SMB 3.0: a protocol perspective" (AES-128-CCM) and "SMB 3.1.1 Encryption in Windows 10" (AES-128-GCM), both
-in Microsoft's Open Specifications blog. The 256-bit ciphers have no published example: test_openssl_agrees.
+"Encryption in SMB 3.0: a protocol perspective" (AES-128-CCM) and "SMB 3.1.1 Encryption in Windows 10" (AES-128-GCM),
+both in Microsoft's Open Specifications blog. The 256-bit ciphers have no published example: test_openssl_agrees.
 """
 
 from typing import NamedTuple
