@@ -84,11 +84,19 @@ def test_published_messages(published: Published) -> None:
     message, key = bytes.fromhex(published.transformed), bytes.fromhex(published.key)
     plain = bytes.fromhex(published.plain)
     signature, nonce, associated = message[4:20], message[20:36], message[20:52]
-    assert sealing.Sealer(published.cipher, key).seal(nonce, plain, associated) == (signature, message[52:])
+    sealer = sealing.Sealer(published.cipher, key)
+    assert _sealed(sealer, nonce, [plain[:64], memoryview(plain)[64:]], associated) == (signature, message[52:])
     opened = sealing.Opener(published.cipher, key).open(
         nonce, signature, memoryview(message)[52:], memoryview(associated)
     )
     assert opened == plain
+
+
+def _sealed(
+    sealer: sealing.Sealer, nonce: bytes, parts: list[sealing.Buffer], associated: bytes
+) -> tuple[bytes, bytes]:
+    signature, sealed = sealer.seal(nonce, parts, associated)
+    return signature, b"".join(sealed)
 
 
 def _pair(cipher: int) -> tuple[sealing.Sealer, sealing.Opener]:
@@ -103,7 +111,26 @@ def test_openssl_agrees(cipher: int) -> None:
     sealer = sealing.Sealer(cipher, key)
     nonce = sealer.next_nonce()
     whole = AESGCM(key).encrypt(nonce[:12], b"p", b"aad") if gcm else AESCCM(key).encrypt(nonce[:11], b"p", b"aad")
-    assert sealer.seal(nonce, b"p", b"aad") == (whole[-16:], whole[:-16])
+    assert _sealed(sealer, nonce, [b"p"], b"aad") == (whole[-16:], whole[:-16])
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
+@pytest.mark.parametrize("size", [32 * 1024 - 1, 32 * 1024, 100_000])
+def test_large_messages_sealed_in_place_are_the_same(cipher: int, size: int) -> None:
+    key = bytes(range(sealing.KEY_LENGTH[cipher]))
+    head, payload = bytes(80), bytes(range(256)) * (size // 256 + 1)
+    sealer, opener = _pair(cipher)
+    nonce, associated = sealer.next_nonce(), b"a" * 32
+    signature, sealed = _sealed(sealer, nonce, [head, bytearray(payload)], associated)
+    gcm = cipher in (sealing.AES_128_GCM, sealing.AES_256_GCM)
+    aead = AESGCM(key) if gcm else AESCCM(key)
+    assert sealed + signature == aead.encrypt(nonce[: 12 if gcm else 11], head + payload, associated)
+    for buffer in (sealed, bytearray(sealed)):
+        assert opener.open(nonce, signature, memoryview(buffer), memoryview(associated)) == head + payload
+    broken = bytearray(sealed)
+    broken[-1] ^= 1
+    with pytest.raises(ProtocolViolation):
+        opener.open(nonce, signature, memoryview(broken), memoryview(associated))
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
@@ -111,8 +138,7 @@ def test_openssl_agrees(cipher: int) -> None:
 def test_only_what_was_sealed_opens(cipher: int, changed: str) -> None:
     sealer, opener = _pair(cipher)
     nonce, associated, plain = sealer.next_nonce(), b"a" * 32, b"plain text"
-    signature, body = sealer.seal(nonce, plain, associated)
-    sealed = bytes(body)
+    signature, sealed = _sealed(sealer, nonce, [plain], associated)
     if changed == "nothing":
         assert opener.open(nonce, signature, memoryview(sealed), memoryview(associated)) == plain
         return
