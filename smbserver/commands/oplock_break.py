@@ -6,6 +6,6 @@ from smbserver.nt import status
 from smbserver.wire import oplock_break as wire
 
 
-def oplock_break(request: wire.OplockBreakAcknowledgement, work: Work) -> Reply:
+def oplock_break(request: wire.Acknowledgement, work: Work) -> Reply:
     """No oplock or lease is ever granted, so none can be in the state of breaking."""
     raise StatusError(status.INVALID_OPLOCK_PROTOCOL)

@@ -1,6 +1,10 @@
 """The one way to take a field of variable place out of a message: checked, never shortened."""
 
+from collections.abc import Iterator
+from struct import Struct
+
 from smbserver.errors import WireError
+from smbserver.wire.header import SIZE as HEADER_SIZE
 
 
 def field(message: memoryview, offset: int, length: int, fixed_end: int) -> memoryview:
@@ -21,3 +25,41 @@ def text(raw: memoryview) -> str:
     if len(raw) & 1:
         raise WireError("UTF-16 text of odd length")
     return str(raw, "utf-16-le", "surrogatepass")
+
+
+def check_body(message: memoryview, layout: Struct, structure_size: int) -> None:
+    """Raise WireError unless the fixed part is whole and says `structure_size`.
+
+    Readers of replies call it; for a request dispatch has compared the size before its reader runs.
+    """
+    if len(message) < HEADER_SIZE + layout.size:
+        raise WireError(f"body of {len(message) - HEADER_SIZE} bytes, at least {layout.size} needed")
+    if int.from_bytes(message[HEADER_SIZE : HEADER_SIZE + 2], "little") != structure_size:
+        raise WireError(f"StructureSize is not {structure_size}")
+
+
+def chained(data: memoryview, fixed: int, alignment: int) -> Iterator[memoryview]:
+    """The entries of a list linked by NextEntryOffset, their first field; each view ends where the next entry begins.
+
+    Raises WireError on an entry shorter than its `fixed` part and on a link that is unaligned, points into its own
+    entry, or leaves the data. No data is an empty list. Every step moves forward, so a list ends.
+    """
+    while len(data):
+        if len(data) < fixed:
+            raise WireError("list entry cut short")
+        following = int.from_bytes(data[:4], "little")
+        if not following:
+            yield data
+            return
+        if following % alignment or following < fixed or following >= len(data):
+            raise WireError("list does not move forward to its next entry")
+        yield data[:following]
+        data = data[following:]
+
+
+def counted_text(entry: memoryview, offset: int, length: int) -> str:
+    """UTF-16LE text of `length` bytes at `offset` of a structure. Raises WireError unless all of it is there."""
+    raw = entry[offset : offset + length]
+    if len(raw) != length:
+        raise WireError("text leaves its structure")
+    return text(raw)

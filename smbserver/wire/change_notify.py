@@ -1,14 +1,40 @@
-"""SMB2 CHANGE_NOTIFY request ([MS-SMB2] 2.2.35)."""
+"""SMB2 CHANGE_NOTIFY ([MS-SMB2] 2.2.35, 2.2.36) and its list of changes ([MS-FSCC] 2.7.1)."""
 
+from collections.abc import Iterable
 from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
+from smbserver.wire.bounds import chained, check_body, counted_text, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 WATCH_TREE: Final = 0x0001
 
+FILTER_FILE_NAME: Final = 0x00000001
+FILTER_DIR_NAME: Final = 0x00000002
+FILTER_ATTRIBUTES: Final = 0x00000004
+FILTER_SIZE: Final = 0x00000008
+FILTER_LAST_WRITE: Final = 0x00000010
+FILTER_LAST_ACCESS: Final = 0x00000020
+FILTER_CREATION: Final = 0x00000040
+FILTER_EA: Final = 0x00000080
+FILTER_SECURITY: Final = 0x00000100
+FILTER_STREAM_NAME: Final = 0x00000200
+FILTER_STREAM_SIZE: Final = 0x00000400
+FILTER_STREAM_WRITE: Final = 0x00000800
+
+ACTION_ADDED: Final = 1
+ACTION_REMOVED: Final = 2
+ACTION_MODIFIED: Final = 3
+ACTION_RENAMED_OLD_NAME: Final = 4
+ACTION_RENAMED_NEW_NAME: Final = 5
+ACTION_ADDED_STREAM: Final = 6
+ACTION_REMOVED_STREAM: Final = 7
+ACTION_MODIFIED_STREAM: Final = 8
+
 REQUEST = Struct("<HHIQQII")
+RESPONSE = Struct("<HHI")
+ENTRY = Struct("<III")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 
 
@@ -22,9 +48,53 @@ class ChangeNotifyRequest(NamedTuple):
     completion_filter: int
 
 
+class NotifyEntry(NamedTuple):
+    """One change; `name` is relative to the watched directory, with backslashes."""
+
+    action: int
+    name: str
+
+
 def decode(message: memoryview) -> ChangeNotifyRequest:
     """Read a request. Raises WireError."""
     if len(message) < HEADER_SIZE + REQUEST.size:
         raise WireError("short CHANGE_NOTIFY")
     _, flags, room, persistent, volatile, completion, _ = REQUEST.unpack_from(message, HEADER_SIZE)
     return ChangeNotifyRequest(flags, room, persistent, volatile, completion)
+
+
+def encode(request: ChangeNotifyRequest) -> bytes:
+    """The body of a request."""
+    return REQUEST.pack(32, *request, 0)
+
+
+def encode_entries(entries: Iterable[NotifyEntry]) -> bytes:
+    """FILE_NOTIFY_INFORMATION for each change: every entry but the last is padded to 4 and leads to the next."""
+    encoded = []
+    pairs = [(entry.action, entry.name.encode("utf-16-le", "surrogatepass")) for entry in entries]
+    for index, (action, name) in enumerate(pairs, 1):
+        size = ENTRY.size + len(name)
+        padded = size + -size % 4 if index < len(pairs) else 0
+        encoded.append((ENTRY.pack(padded, action, len(name)) + name).ljust(padded, b"\0"))
+    return b"".join(encoded)
+
+
+def decode_entries(data: memoryview) -> tuple[NotifyEntry, ...]:
+    """Read a list of changes. Raises WireError; no data is an empty list."""
+    entries = []
+    for raw in chained(data, ENTRY.size, 4):
+        _, action, length = ENTRY.unpack_from(raw)
+        entries.append(NotifyEntry(action, counted_text(raw, ENTRY.size, length)))
+    return tuple(entries)
+
+
+def encode_response(data: bytes) -> bytes:
+    """The body with an encoded list. An empty one, with NOTIFY_ENUM_DIR, tells the client to look for itself."""
+    return RESPONSE.pack(9, HEADER_SIZE + RESPONSE.size if data else 0, len(data)) + data
+
+
+def decode_response(message: memoryview) -> tuple[NotifyEntry, ...]:
+    """Read a reply. Raises WireError."""
+    check_body(message, RESPONSE, 9)
+    _, offset, length = RESPONSE.unpack_from(message, HEADER_SIZE)
+    return decode_entries(field(message, offset, length, HEADER_SIZE + RESPONSE.size))

@@ -4,10 +4,13 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field, text
+from smbserver.wire.bounds import check_body, field, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 OPLOCK_LEVEL_NONE: Final = 0x00
+OPLOCK_LEVEL_II: Final = 0x01
+OPLOCK_LEVEL_EXCLUSIVE: Final = 0x08
+OPLOCK_LEVEL_BATCH: Final = 0x09
 OPLOCK_LEVEL_LEASE: Final = 0xFF
 
 REQUEST = Struct("<HBBIQQIIIIIHHII")
@@ -27,6 +30,8 @@ DURABLE_RECONNECT: Final = b"DHnC"
 DURABLE_REQUEST_V2: Final = b"DH2Q"
 DURABLE_RECONNECT_V2: Final = b"DH2C"
 REQUEST_LEASE: Final = b"RqLs"
+APP_INSTANCE_ID: Final = bytes.fromhex("45BCA66AEFA7F74A9008FA462E144D74")
+APP_INSTANCE_VERSION: Final = bytes.fromhex("B982D0B73B56074FA07B524A8116A010")
 
 
 class CreateRequest(NamedTuple):
@@ -68,6 +73,33 @@ def decode(message: memoryview) -> CreateRequest:
     name = text(field(message, name_offset, name_length, end))
     contexts = decode_contexts(field(message, contexts_offset, contexts_length, end)) if contexts_length else {}
     return CreateRequest(oplock, impersonation, access, attributes, share, disposition, options, name, contexts)
+
+
+def encode(request: CreateRequest) -> bytes:
+    """The body of a request: name, then the contexts 8-aligned. The buffer has a byte even when both are empty."""
+    name = request.name.encode("utf-16-le", "surrogatepass")
+    chain = encode_contexts(list(request.contexts.items()))
+    name_offset = HEADER_SIZE + REQUEST.size
+    name_end = name_offset + len(name)
+    padding = -name_end % 8 if chain else 0
+    fixed = REQUEST.pack(
+        57,
+        0,
+        request.requested_oplock_level,
+        request.impersonation_level,
+        0,
+        0,
+        request.desired_access,
+        request.file_attributes,
+        request.share_access,
+        request.create_disposition,
+        request.create_options,
+        name_offset,
+        len(name),
+        name_end + padding if chain else 0,
+        len(chain),
+    )
+    return fixed + (name + bytes(padding) + chain or b"\0")
 
 
 def decode_contexts(chain: memoryview) -> dict[bytes, bytes]:
@@ -138,3 +170,11 @@ class CreateResponse(NamedTuple):
             RESPONSE.pack(89, self.oplock_level, 0, *self[1:9], 0, self[9], self[10], offset, len(self.contexts))
             + self.contexts
         )
+
+
+def decode_response(message: memoryview) -> CreateResponse:
+    """Read a reply; its contexts stay encoded, decode_contexts reads them. Raises WireError."""
+    check_body(message, RESPONSE, 89)
+    _, level, _, *fields, _, persistent, volatile, offset, length = RESPONSE.unpack_from(message, HEADER_SIZE)
+    chain = bytes(field(message, offset, length, HEADER_SIZE + RESPONSE.size))
+    return CreateResponse._make((level, *fields, persistent, volatile, chain))

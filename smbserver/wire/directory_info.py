@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
+from smbserver.errors import WireError
 from smbserver.nt.metadata import Metadata
+from smbserver.wire.bounds import chained, counted_text
 
 DIRECTORY: Final = 1
 FULL_DIRECTORY: Final = 2
@@ -129,3 +131,61 @@ class EntryList:
         if self._last is None:
             return b""
         return b"".join(self._entries) + self._encode(0, *self._last)
+
+
+class DirectoryEntry(NamedTuple):
+    """What a client reads of an entry: FILETIMEs and bytes. A field that the class does not have is 0 or empty."""
+
+    name: str
+    creation_time: int = 0
+    last_access_time: int = 0
+    last_write_time: int = 0
+    change_time: int = 0
+    end_of_file: int = 0
+    allocation_size: int = 0
+    file_attributes: int = 0
+    ea_size: int = 0
+    short_name: str = ""
+    file_id: int = 0
+
+
+# Class -> layout, and whether the entry has EaSize, a short name, a FileId as its last field.
+_LAYOUTS: Final[dict[int, tuple[Struct, bool, bool, bool]]] = {
+    DIRECTORY: (_DIRECTORY, False, False, False),
+    FULL_DIRECTORY: (_FULL, True, False, False),
+    BOTH_DIRECTORY: (_BOTH, True, True, False),
+    ID_BOTH_DIRECTORY: (_ID_BOTH, True, True, True),
+    ID_FULL_DIRECTORY: (_ID_FULL, True, False, True),
+}
+
+
+def decode_entries(info_class: int, data: memoryview) -> tuple[DirectoryEntry, ...]:
+    """Read a list of entries of one of CLASSES. Raises WireError; no data is an empty list."""
+    if info_class == NAMES:
+        return tuple(
+            DirectoryEntry(counted_text(raw, _NAMES.size, _NAMES.unpack_from(raw)[2]))
+            for raw in chained(data, _NAMES.size, 8)
+        )
+    if info_class not in _LAYOUTS:
+        raise WireError("not a class of directory entries")
+    layout, has_ea_size, has_short_name, has_file_id = _LAYOUTS[info_class]
+    entries = []
+    for raw in chained(data, layout.size, 8):
+        values = layout.unpack_from(raw)
+        short = ""
+        if has_short_name:
+            if values[11] > len(_NO_SHORT_NAME):
+                raise WireError("short name too long")
+            short = counted_text(memoryview(values[13]), 0, values[11])
+        entries.append(
+            DirectoryEntry._make(
+                (
+                    counted_text(raw, layout.size, values[9]),
+                    *values[2:9],
+                    values[10] if has_ea_size else 0,
+                    short,
+                    values[-1] if has_file_id else 0,
+                )
+            )
+        )
+    return tuple(entries)

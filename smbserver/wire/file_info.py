@@ -1,11 +1,12 @@
 """File information classes for QUERY_INFO and SET_INFO ([MS-FSCC] 2.4)."""
 
+from collections.abc import Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
 from smbserver.nt.metadata import Metadata
-from smbserver.wire.bounds import text
+from smbserver.wire.bounds import chained, counted_text, text
 
 BASIC: Final = 4
 STANDARD: Final = 5
@@ -113,8 +114,36 @@ def stream_information(meta: Metadata) -> bytes:
     """FileStreamInformation (2.4.49): the unnamed data stream of a file; nothing for a directory."""
     if meta.is_directory:
         return b""
-    raw = "::$DATA".encode("utf-16-le")
-    return _STREAM.pack(0, len(raw), meta.end_of_file, meta.allocation_size) + raw
+    return encode_streams((Stream("::$DATA", meta.end_of_file, meta.allocation_size),))
+
+
+class Stream(NamedTuple):
+    """One stream of a file, named ":name:$DATA"; sizes in bytes."""
+
+    name: str
+    size: int
+    allocation_size: int
+
+
+def encode_streams(streams: Sequence[Stream]) -> bytes:
+    """FileStreamInformation (2.4.49): every entry but the last is padded to 8 and leads to the next."""
+    encoded = []
+    for index, stream in enumerate(streams, 1):
+        raw = stream.name.encode("utf-16-le", "surrogatepass")
+        size = _STREAM.size + len(raw)
+        padded = size + -size % 8 if index < len(streams) else 0
+        entry = _STREAM.pack(padded, len(raw), stream.size, stream.allocation_size) + raw
+        encoded.append(entry.ljust(padded, b"\0"))
+    return b"".join(encoded)
+
+
+def decode_streams(data: memoryview) -> tuple[Stream, ...]:
+    """Read FileStreamInformation. Raises WireError; no data is an empty list."""
+    streams = []
+    for raw in chained(data, _STREAM.size, 8):
+        _, length, size, allocation = _STREAM.unpack_from(raw)
+        streams.append(Stream(counted_text(raw, _STREAM.size, length), size, allocation))
+    return tuple(streams)
 
 
 def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
@@ -173,6 +202,11 @@ def decode_basic(data: memoryview) -> BasicChange:
     return change
 
 
+def encode_basic(change: BasicChange) -> bytes:
+    """FileBasicInformation as a client sets it."""
+    return _BASIC_SET.pack(*change, 0)
+
+
 class RenameTarget(NamedTuple):
     """FileRenameInformation and FileLinkInformation for SMB2: the new path from the share's root."""
 
@@ -190,6 +224,13 @@ def decode_rename(data: memoryview) -> RenameTarget:
     if length == 0 or len(raw) != length:
         raise WireError("rename information without its name")
     return RenameTarget(replace != 0, root, text(raw))
+
+
+def encode_rename(target: RenameTarget) -> bytes:
+    """FileRenameInformation or FileLinkInformation as a client sets it: 24 bytes at least (2.4.42.2)."""
+    raw = target.name.encode("utf-16-le", "surrogatepass")
+    head = _RENAME.pack(target.replace_if_exists, target.root_directory, len(raw))
+    return (head + raw).ljust(24, b"\0")
 
 
 def decode_u8(data: memoryview) -> int:
@@ -211,3 +252,112 @@ def decode_u64(data: memoryview) -> int:
     if len(data) < 8:
         raise WireError("short information")
     return int(_U64.unpack_from(data)[0])
+
+
+# What a client reads. Each raises WireError when the fixed part or a name is cut short.
+
+
+class Standard(NamedTuple):
+    """FileStandardInformation; sizes in bytes."""
+
+    allocation_size: int
+    end_of_file: int
+    number_of_links: int
+    delete_pending: bool
+    directory: bool
+
+
+class NetworkOpen(NamedTuple):
+    """FileNetworkOpenInformation: FILETIMEs and bytes."""
+
+    creation_time: int
+    last_access_time: int
+    last_write_time: int
+    change_time: int
+    allocation_size: int
+    end_of_file: int
+    file_attributes: int
+
+
+class All(NamedTuple):
+    """FileAllInformation."""
+
+    basic: BasicChange
+    standard: Standard
+    index_number: int
+    ea_size: int
+    access_flags: int
+    position: int
+    mode: int
+    alignment: int
+    name: str
+
+
+class Compression(NamedTuple):
+    """FileCompressionInformation; size in bytes, shifts are powers of two."""
+
+    compressed_size: int
+    format: int
+    unit_shift: int
+    chunk_shift: int
+    cluster_shift: int
+
+
+class AttributeTag(NamedTuple):
+    """FileAttributeTagInformation; a tag only with FILE_ATTRIBUTE_REPARSE_POINT."""
+
+    file_attributes: int
+    reparse_tag: int
+
+
+def _fixed(data: memoryview, layout: Struct) -> None:
+    if len(data) < layout.size:
+        raise WireError("file information cut short")
+
+
+def decode_standard(data: memoryview) -> Standard:
+    """Read FileStandardInformation."""
+    _fixed(data, _STANDARD)
+    allocation, end, links, pending, directory, _ = _STANDARD.unpack_from(data)
+    return Standard(allocation, end, links, pending != 0, directory != 0)
+
+
+def decode_name(data: memoryview) -> str:
+    """Read FileNameInformation and FileNormalizedNameInformation."""
+    _fixed(data, _U32)
+    return counted_text(data, _U32.size, _U32.unpack_from(data)[0])
+
+
+def decode_network_open(data: memoryview) -> NetworkOpen:
+    """Read FileNetworkOpenInformation."""
+    _fixed(data, _NETWORK_OPEN)
+    return NetworkOpen._make(_NETWORK_OPEN.unpack_from(data)[:7])
+
+
+def decode_all(data: memoryview) -> All:
+    """Read FileAllInformation."""
+    if len(data) < FIXED_SIZE[ALL]:
+        raise WireError("file information cut short")
+    return All(
+        decode_basic(data),
+        decode_standard(data[40:]),
+        decode_u64(data[64:]),
+        decode_u32(data[72:]),
+        decode_u32(data[76:]),
+        decode_u64(data[80:]),
+        decode_u32(data[88:]),
+        decode_u32(data[92:]),
+        decode_name(data[96:]),
+    )
+
+
+def decode_compression(data: memoryview) -> Compression:
+    """Read FileCompressionInformation."""
+    _fixed(data, _COMPRESSION)
+    return Compression._make(_COMPRESSION.unpack_from(data))
+
+
+def decode_attribute_tag(data: memoryview) -> AttributeTag:
+    """Read FileAttributeTagInformation."""
+    _fixed(data, _ATTRIBUTE_TAG)
+    return AttributeTag._make(_ATTRIBUTE_TAG.unpack_from(data))

@@ -1,9 +1,11 @@
 """File system information classes ([MS-FSCC] 2.5)."""
 
 from struct import Struct
-from typing import Final
+from typing import Final, NamedTuple
 
+from smbserver.errors import WireError
 from smbserver.nt.metadata import VolumeSpace
+from smbserver.wire.bounds import counted_text
 
 VOLUME: Final = 1
 SIZE: Final = 3
@@ -15,6 +17,16 @@ SECTOR_SIZE: Final = 11
 FILE_CASE_SENSITIVE_SEARCH: Final = 0x00000001
 FILE_CASE_PRESERVED_NAMES: Final = 0x00000002
 FILE_UNICODE_ON_DISK: Final = 0x00000004
+FILE_PERSISTENT_ACLS: Final = 0x00000008
+FILE_FILE_COMPRESSION: Final = 0x00000010
+FILE_VOLUME_QUOTAS: Final = 0x00000020
+FILE_SUPPORTS_SPARSE_FILES: Final = 0x00000040
+FILE_SUPPORTS_REPARSE_POINTS: Final = 0x00000080
+FILE_SUPPORTS_REMOTE_STORAGE: Final = 0x00000100
+FILE_VOLUME_IS_COMPRESSED: Final = 0x00008000
+FILE_SUPPORTS_OBJECT_IDS: Final = 0x00010000
+FILE_SUPPORTS_ENCRYPTION: Final = 0x00020000
+FILE_NAMED_STREAMS: Final = 0x00040000
 FILE_READ_ONLY_VOLUME: Final = 0x00080000
 
 FILE_DEVICE_DISK: Final = 0x07
@@ -70,3 +82,92 @@ def sector_size(space: VolumeSpace) -> bytes:
     """FileFsSectorSizeInformation (2.5.7): aligned, no seek penalty known."""
     physical = max(SECTOR, min(space.unit, 4096))
     return _SECTOR_SIZE.pack(SECTOR, physical, physical, physical, 0x3, 0, 0)
+
+
+def _fixed(data: memoryview, layout: Struct) -> None:
+    if len(data) < layout.size:
+        raise WireError("file system information cut short")
+
+
+class Volume(NamedTuple):
+    """FileFsVolumeInformation; `creation_time` is a FILETIME."""
+
+    creation_time: int
+    serial_number: int
+    label: str
+
+
+def decode_volume(data: memoryview) -> Volume:
+    """Read FileFsVolumeInformation. Raises WireError."""
+    _fixed(data, _VOLUME)
+    created, serial, length, _, _ = _VOLUME.unpack_from(data)
+    return Volume(created, serial, counted_text(data, _VOLUME.size, length))
+
+
+class Sizes(NamedTuple):
+    """FileFsSizeInformation and FileFsFullSizeInformation in units; the first has only what the caller may use."""
+
+    total_units: int
+    caller_available_units: int
+    available_units: int
+    sectors_per_unit: int
+    bytes_per_sector: int
+
+
+def decode_size(data: memoryview) -> Sizes:
+    """Read FileFsSizeInformation. Raises WireError."""
+    _fixed(data, _SIZE)
+    total, available, sectors, sector = _SIZE.unpack_from(data)
+    return Sizes(total, available, available, sectors, sector)
+
+
+def decode_full_size(data: memoryview) -> Sizes:
+    """Read FileFsFullSizeInformation. Raises WireError."""
+    _fixed(data, _FULL_SIZE)
+    return Sizes._make(_FULL_SIZE.unpack_from(data))
+
+
+class Device(NamedTuple):
+    """FileFsDeviceInformation."""
+
+    device_type: int
+    characteristics: int
+
+
+def decode_device(data: memoryview) -> Device:
+    """Read FileFsDeviceInformation. Raises WireError."""
+    _fixed(data, _DEVICE)
+    return Device._make(_DEVICE.unpack_from(data))
+
+
+class Attribute(NamedTuple):
+    """FileFsAttributeInformation; the maximum is in UTF-16 units."""
+
+    flags: int
+    maximum_component_length: int
+    file_system_name: str
+
+
+def decode_attribute(data: memoryview) -> Attribute:
+    """Read FileFsAttributeInformation. Raises WireError."""
+    _fixed(data, _ATTRIBUTE)
+    flags, maximum, length = _ATTRIBUTE.unpack_from(data)
+    return Attribute(flags, maximum, counted_text(data, _ATTRIBUTE.size, length))
+
+
+class SectorSize(NamedTuple):
+    """FileFsSectorSizeInformation, all but `flags` in bytes."""
+
+    logical: int
+    physical_for_atomicity: int
+    physical_for_performance: int
+    effective_physical_for_atomicity: int
+    flags: int
+    sector_alignment: int
+    partition_alignment: int
+
+
+def decode_sector_size(data: memoryview) -> SectorSize:
+    """Read FileFsSectorSizeInformation. Raises WireError."""
+    _fixed(data, _SECTOR_SIZE)
+    return SectorSize._make(_SECTOR_SIZE.unpack_from(data))

@@ -1,10 +1,10 @@
 """SMB2 IOCTL ([MS-SMB2] 2.2.31, 2.2.32) and the FSCTL codes this server knows."""
 
-from struct import Struct
+from struct import Struct, unpack
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FSCTL_DFS_GET_REFERRALS: Final = 0x00060194
@@ -12,6 +12,13 @@ FSCTL_DFS_GET_REFERRALS_EX: Final = 0x000601B0
 FSCTL_PIPE_PEEK: Final = 0x0011400C
 FSCTL_PIPE_WAIT: Final = 0x00110018
 FSCTL_PIPE_TRANSCEIVE: Final = 0x0011C017
+FSCTL_SRV_REQUEST_RESUME_KEY: Final = 0x00140078
+FSCTL_SRV_READ_HASH: Final = 0x001441BB
+FSCTL_SRV_COPYCHUNK: Final = 0x001440F2
+FSCTL_SRV_COPYCHUNK_WRITE: Final = 0x001480F2
+FSCTL_LMR_REQUEST_RESILIENCY: Final = 0x001401D4
+FSCTL_SET_REPARSE_POINT: Final = 0x000900A4
+FSCTL_FILE_LEVEL_TRIM: Final = 0x00098208
 FSCTL_SRV_ENUMERATE_SNAPSHOTS: Final = 0x00144064
 FSCTL_QUERY_NETWORK_INTERFACE_INFO: Final = 0x001401FC
 FSCTL_VALIDATE_NEGOTIATE_INFO: Final = 0x00140204
@@ -75,10 +82,52 @@ def encode_no_snapshots() -> bytes:
     return SNAPSHOT_ARRAY.pack(0, 0, 2) + bytes(4)
 
 
+def encode(request: IoctlRequest) -> bytes:
+    """The body of a request; OutputOffset and OutputCount are 0."""
+    fixed = REQUEST.pack(
+        57,
+        0,
+        request.ctl_code,
+        request.persistent_id,
+        request.volatile_id,
+        HEADER_SIZE + REQUEST.size,
+        len(request.input),
+        request.max_input_response,
+        0,
+        0,
+        request.max_output_response,
+        request.flags,
+        0,
+    )
+    return fixed + request.input
+
+
 def encode_response(ctl_code: int, persistent_id: int, volatile_id: int, output: bytes) -> bytes:
     """The body with its output; no input is echoed, and both offsets point behind the fixed part."""
     offset = HEADER_SIZE + RESPONSE.size
     return RESPONSE.pack(49, 0, ctl_code, persistent_id, volatile_id, offset, 0, offset, len(output), 0, 0) + output
+
+
+class IoctlResponse(NamedTuple):
+    """The output of a control code, and the input where a pass-through returns it."""
+
+    ctl_code: int
+    persistent_id: int
+    volatile_id: int
+    flags: int
+    input: memoryview
+    output: memoryview
+
+
+def decode_response(message: memoryview) -> IoctlResponse:
+    """Read a reply. Raises WireError."""
+    check_body(message, RESPONSE, 49)
+    (_, _, code, persistent, volatile, in_offset, in_count, out_offset, out_count, flags, _) = RESPONSE.unpack_from(
+        message, HEADER_SIZE
+    )
+    end = HEADER_SIZE + RESPONSE.size
+    given = field(message, in_offset, in_count, end)
+    return IoctlResponse(code, persistent, volatile, flags, given, field(message, out_offset, out_count, end))
 
 
 VALIDATE_NEGOTIATE_REQUEST = Struct("<I16sHH")
@@ -100,4 +149,28 @@ def decode_validate_negotiate(data: memoryview) -> ValidateNegotiateInfo:
         raise WireError("short VALIDATE_NEGOTIATE_INFO")
     capabilities, guid, mode, count = VALIDATE_NEGOTIATE_REQUEST.unpack_from(data)
     raw = field(data, VALIDATE_NEGOTIATE_REQUEST.size, 2 * count, VALIDATE_NEGOTIATE_REQUEST.size)
-    return ValidateNegotiateInfo(capabilities, guid, mode, tuple(raw.cast("H")) if count else ())
+    return ValidateNegotiateInfo(capabilities, guid, mode, unpack(f"<{count}H", raw))
+
+
+def encode_validate_negotiate(info: ValidateNegotiateInfo) -> bytes:
+    """The input of FSCTL_VALIDATE_NEGOTIATE_INFO."""
+    dialects = b"".join(dialect.to_bytes(2, "little") for dialect in info.dialects)
+    return (
+        VALIDATE_NEGOTIATE_REQUEST.pack(info.capabilities, info.guid, info.security_mode, len(info.dialects)) + dialects
+    )
+
+
+class ValidateNegotiateReply(NamedTuple):
+    """What the server answered in NEGOTIATE (2.2.32.6)."""
+
+    capabilities: int
+    guid: bytes
+    security_mode: int
+    dialect: int
+
+
+def decode_validate_negotiate_reply(data: memoryview) -> ValidateNegotiateReply:
+    """Read the output of FSCTL_VALIDATE_NEGOTIATE_INFO. Raises WireError."""
+    if len(data) < VALIDATE_NEGOTIATE_RESPONSE.size:
+        raise WireError("short VALIDATE_NEGOTIATE_INFO reply")
+    return ValidateNegotiateReply._make(VALIDATE_NEGOTIATE_RESPONSE.unpack_from(data))

@@ -1,4 +1,4 @@
-"""SMB2 LOCK request ([MS-SMB2] 2.2.26)."""
+"""SMB2 LOCK ([MS-SMB2] 2.2.26, 2.2.27)."""
 
 from struct import Struct
 from typing import Final, NamedTuple
@@ -13,6 +13,7 @@ FAIL_IMMEDIATELY: Final = 0x10
 
 REQUEST = Struct("<HHIQQ")
 ELEMENT = Struct("<QQII")
+RESPONSE_BODY: Final = b"\x04\0\0\0"
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 MAX_LOCKS: Final = 64  # per request; clients send one, rarely a handful
 
@@ -27,12 +28,22 @@ class LockElement(NamedTuple):
 
 
 class LockRequest(NamedTuple):
-    """Ranges to lock or unlock, all or none."""
+    """Ranges to lock or unlock, all or none. `lock_sequence` is LockSequenceNumber and -Index as one number."""
 
     lock_sequence: int
     persistent_id: int
     volatile_id: int
     locks: tuple[LockElement, ...]
+
+    @property
+    def sequence_number(self) -> int:
+        """LockSequenceNumber: the low four bits; a replay repeats it."""
+        return self.lock_sequence & 0xF
+
+    @property
+    def sequence_index(self) -> int:
+        """LockSequenceIndex: 1 to 64 names an entry of the open's LockSequenceArray, 0 none."""
+        return self.lock_sequence >> 4
 
 
 def decode(message: memoryview) -> LockRequest:
@@ -47,3 +58,9 @@ def decode(message: memoryview) -> LockRequest:
         LockElement._make(ELEMENT.unpack_from(message, start + index * ELEMENT.size)) for index in range(count)
     )
     return LockRequest(sequence, persistent, volatile, locks)
+
+
+def encode(request: LockRequest) -> bytes:
+    """The body of a request."""
+    head = REQUEST.pack(48, len(request.locks), request.lock_sequence, request.persistent_id, request.volatile_id)
+    return head + b"".join(ELEMENT.pack(*element) for element in request.locks)

@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field, text
+from smbserver.wire.bounds import check_body, field, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 RESTART_SCANS: Final = 0x01
@@ -40,6 +40,30 @@ def decode(message: memoryview) -> QueryDirectoryRequest:
     return QueryDirectoryRequest(info_class, flags, index, persistent, volatile, room, pattern)
 
 
+def encode(request: QueryDirectoryRequest) -> bytes:
+    """The body of a request."""
+    raw = request.pattern.encode("utf-16-le", "surrogatepass")
+    fixed = REQUEST.pack(
+        33,
+        request.file_information_class,
+        request.flags,
+        request.file_index,
+        request.persistent_id,
+        request.volatile_id,
+        HEADER_SIZE + REQUEST.size,
+        len(raw),
+        request.output_buffer_length,
+    )
+    return fixed + (raw or b"\0")
+
+
 def encode_response(length: int) -> bytes:
     """The fixed part; `length` bytes of entries follow it."""
     return RESPONSE.pack(9, HEADER_SIZE + RESPONSE.size, length)
+
+
+def decode_response(message: memoryview) -> memoryview:
+    """The entries of a reply, still encoded: wire.directory_info reads them. Raises WireError."""
+    check_body(message, RESPONSE, 9)
+    _, offset, length = RESPONSE.unpack_from(message, HEADER_SIZE)
+    return field(message, offset, length, HEADER_SIZE + RESPONSE.size)

@@ -4,13 +4,17 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 INFO_FILE: Final = 1
 INFO_FILESYSTEM: Final = 2
 INFO_SECURITY: Final = 3
 INFO_QUOTA: Final = 4
+
+SL_RESTART_SCAN: Final = 0x00000001
+SL_RETURN_SINGLE_ENTRY: Final = 0x00000002
+SL_INDEX_SPECIFIED: Final = 0x00000004
 
 REQUEST = Struct("<HBBIHHIIIQQ")
 RESPONSE = Struct("<HHI")
@@ -41,6 +45,31 @@ def decode(message: memoryview) -> QueryInfoRequest:
     return QueryInfoRequest(kind, info_class, room, additional, flags, persistent, volatile, data)
 
 
+def encode(request: QueryInfoRequest) -> bytes:
+    """The body of a request."""
+    fixed = REQUEST.pack(
+        41,
+        request.info_type,
+        request.file_info_class,
+        request.output_buffer_length,
+        HEADER_SIZE + REQUEST.size if request.input else 0,
+        0,
+        len(request.input),
+        request.additional_information,
+        request.flags,
+        request.persistent_id,
+        request.volatile_id,
+    )
+    return fixed + request.input
+
+
 def encode_response(data: bytes) -> bytes:
     """The body with its information."""
     return RESPONSE.pack(9, HEADER_SIZE + RESPONSE.size, len(data)) + data
+
+
+def decode_response(message: memoryview) -> memoryview:
+    """The information of a reply, in the format of the class that was asked for. Raises WireError."""
+    check_body(message, RESPONSE, 9)
+    _, offset, length = RESPONSE.unpack_from(message, HEADER_SIZE)
+    return field(message, offset, length, HEADER_SIZE + RESPONSE.size)

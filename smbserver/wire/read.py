@@ -4,9 +4,15 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FLAG_READ_UNBUFFERED: Final = 0x01
+FLAG_REQUEST_COMPRESSED: Final = 0x02
+
+CHANNEL_NONE: Final = 0
+CHANNEL_RDMA_V1: Final = 1
+CHANNEL_RDMA_V1_INVALIDATE: Final = 2
 
 REQUEST = Struct("<HBBIQQQIIIHH")
 RESPONSE = Struct("<HBBIII")
@@ -38,6 +44,26 @@ def decode(message: memoryview) -> ReadRequest:
     return ReadRequest._make(REQUEST.unpack_from(message, HEADER_SIZE))
 
 
+def encode(request: ReadRequest) -> bytes:
+    """The body of a request; its buffer must have a byte even when it holds no channel information."""
+    return REQUEST.pack(*request) + b"\0"
+
+
 def encode_response(length: int) -> bytes:
     """The fixed part; `length` bytes of data follow it in the same message."""
     return RESPONSE.pack(17, DATA_OFFSET, 0, length, 0, 0)
+
+
+class ReadResponse(NamedTuple):
+    """What was read; `data` is a view into the message."""
+
+    data_remaining: int
+    flags: int
+    data: memoryview
+
+
+def decode_response(message: memoryview) -> ReadResponse:
+    """Read a reply. Raises WireError."""
+    check_body(message, RESPONSE, 17)
+    _, offset, _, length, remaining, flags = RESPONSE.unpack_from(message, HEADER_SIZE)
+    return ReadResponse(remaining, flags, field(message, offset, length, DATA_OFFSET))

@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 SESSION_FLAG_BINDING: Final = 0x01
@@ -35,6 +35,35 @@ def decode(message: memoryview) -> SessionSetupRequest:
     return SessionSetupRequest(flags, mode, capabilities, previous, bytes(token))
 
 
+def encode(request: SessionSetupRequest) -> bytes:
+    """The body of a request."""
+    fixed = REQUEST.pack(
+        25,
+        request.flags,
+        request.security_mode,
+        request.capabilities,
+        0,
+        HEADER_SIZE + REQUEST.size,
+        len(request.security_buffer),
+        request.previous_session_id,
+    )
+    return fixed + request.security_buffer
+
+
 def encode_response(session_flags: int, token: bytes) -> bytes:
     """The body of a reply with the server's token."""
     return RESPONSE.pack(9, session_flags, HEADER_SIZE + RESPONSE.size, len(token)) + token
+
+
+class SessionSetupResponse(NamedTuple):
+    """The server's leg of a login."""
+
+    session_flags: int
+    security_buffer: bytes
+
+
+def decode_response(message: memoryview) -> SessionSetupResponse:
+    """Read a reply. Raises WireError."""
+    check_body(message, RESPONSE, 9)
+    _, flags, offset, length = RESPONSE.unpack_from(message, HEADER_SIZE)
+    return SessionSetupResponse(flags, bytes(field(message, offset, length, HEADER_SIZE + RESPONSE.size)))

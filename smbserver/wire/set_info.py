@@ -4,12 +4,13 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
+RESPONSE = Struct("<H")
 REQUEST = Struct("<HBBIHHIQQ")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 16
-RESPONSE_BODY: Final = b"\x02\0"
+RESPONSE_BODY: Final = RESPONSE.pack(2)
 
 
 class SetInfoRequest(NamedTuple):
@@ -32,3 +33,24 @@ def decode(message: memoryview) -> SetInfoRequest:
     )
     data = field(message, offset, length, HEADER_SIZE + REQUEST.size)
     return SetInfoRequest(kind, info_class, additional, persistent, volatile, data)
+
+
+def encode(request: SetInfoRequest) -> bytes:
+    """The body of a request."""
+    fixed = REQUEST.pack(
+        33,
+        request.info_type,
+        request.file_info_class,
+        len(request.data),
+        HEADER_SIZE + REQUEST.size,
+        0,
+        request.additional_information,
+        request.persistent_id,
+        request.volatile_id,
+    )
+    return fixed + request.data
+
+
+def decode_response(message: memoryview) -> None:
+    """Check that a reply is one: it says nothing. Raises WireError."""
+    check_body(message, RESPONSE, 2)

@@ -4,6 +4,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
+from smbserver.wire.header import TRANSFORM_ID
 
 LAYOUT: Final = Struct("<4s16s16sIHHQ")
 SIZE: Final = LAYOUT.size
@@ -24,10 +25,20 @@ class TransformHeader(NamedTuple):
 
 
 def decode(frame: memoryview) -> TransformHeader:
-    """Read the header. Raises WireError when short, or when the size it names is not the size that came."""
+    """Read the header. Raises WireError when it is short or none, or names a size that is not the size that came.
+
+    `flags` 1 is also the EncryptionAlgorithm AES-128-CCM of 3.0 and 3.0.2; they have no other value.
+    """
     if len(frame) < SIZE:
         raise WireError("shorter than a transform header")
     header = TransformHeader._make(LAYOUT.unpack_from(frame))
+    if header.protocol_id != TRANSFORM_ID:
+        raise WireError("not a transform header")
     if header.flags != FLAG_ENCRYPTED or header.original_message_size != len(frame) - SIZE:
         raise WireError("transform header does not describe its message")
     return header
+
+
+def encode(header: TransformHeader) -> bytes:
+    """The 52 bytes of a header."""
+    return LAYOUT.pack(*header)

@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import field
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FLAG_WRITE_THROUGH: Final = 0x00000001
@@ -37,6 +37,32 @@ def decode(message: memoryview) -> WriteRequest:
     return WriteRequest(offset, persistent, volatile, channel, flags, data)
 
 
+def encode(request: WriteRequest) -> bytes:
+    """The body of a request, its data directly behind the fixed part. No channel information."""
+    return (
+        REQUEST.pack(
+            49,
+            HEADER_SIZE + REQUEST.size,
+            len(request.data),
+            request.offset,
+            request.persistent_id,
+            request.volatile_id,
+            request.channel,
+            0,
+            0,
+            0,
+            request.flags,
+        )
+        + request.data
+    )
+
+
 def encode_response(count: int) -> bytes:
     """The body: how many bytes were written."""
     return RESPONSE.pack(17, 0, count, 0, 0, 0)
+
+
+def decode_response(message: memoryview) -> int:
+    """How many bytes were written. Raises WireError."""
+    check_body(message, RESPONSE, 17)
+    return int(RESPONSE.unpack_from(message, HEADER_SIZE)[2])
