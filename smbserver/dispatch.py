@@ -136,7 +136,8 @@ def _guarded(work: Work, call: Callable[[], Outcome]) -> Outcome:
     try:
         return call()
     except StatusError as failure:
-        return error_reply(failure.status, failure.data)
+        dialect = work.connection.dialect
+        return error_reply(failure.status, failure.data, dialect is not None and dialect.error_contexts)
     except WireError:
         return error_reply(status.INVALID_PARAMETER)
     except ProtocolViolation:
@@ -148,9 +149,9 @@ def _guarded(work: Work, call: Callable[[], Outcome]) -> Outcome:
         return error_reply(status.INTERNAL_ERROR)
 
 
-def error_reply(code: int, data: bytes = b"") -> Reply:
-    """An SMB2 ERROR response."""
-    return Reply([error.encode(data)], code)
+def error_reply(code: int, data: bytes = b"", in_context: bool = False) -> Reply:
+    """An SMB2 ERROR response; `in_context` puts the data into an error context, as 3.1.1 wants it."""
+    return Reply([error.encode(data, in_context)], code)
 
 
 def dispatch_smb1(connection: Connection, frame: memoryview) -> tuple[Work, Reply]:
