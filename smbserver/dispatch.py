@@ -122,7 +122,8 @@ COMMANDS: Final = (
 
 def dispatch(work: Work, compound: Compound) -> Outcome:
     """Run one request of a compound. Raises only ProtocolViolation; every other failure is a reply."""
-    return _guarded(work, lambda: _run(work, compound))
+    outcome = _guarded(work, lambda: _run(work, compound))
+    return None if work.command == header.CANCEL else outcome  # never answered, not even when refused (3.3.5.16)
 
 
 def complete(work: Work, pending: Pending[object]) -> Outcome:
