@@ -1,6 +1,6 @@
 """SMB2 CHANGE_NOTIFY ([MS-SMB2] 2.2.35, 2.2.36) and its list of changes ([MS-FSCC] 2.7.1)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from struct import Struct
 from typing import Final, NamedTuple
 
@@ -68,14 +68,15 @@ def encode(request: ChangeNotifyRequest) -> bytes:
     return REQUEST.pack(32, *request, 0)
 
 
-def encode_entries(entries: Iterable[NotifyEntry]) -> bytes:
-    """FILE_NOTIFY_INFORMATION for each change: every entry but the last is padded to 4 and leads to the next."""
+def encode_entries(entries: Sequence[NotifyEntry]) -> bytes:
+    """FILE_NOTIFY_INFORMATION for each change: each padded to 4, also the last, which leads nowhere."""
     encoded = []
-    pairs = [(entry.action, entry.name.encode("utf-16-le", "surrogatepass")) for entry in entries]
-    for index, (action, name) in enumerate(pairs, 1):
+    for index, entry in enumerate(entries, 1):
+        name = entry.name.encode("utf-16-le", "surrogatepass")
         size = ENTRY.size + len(name)
-        padded = size + -size % 4 if index < len(pairs) else 0
-        encoded.append((ENTRY.pack(padded, action, len(name)) + name).ljust(padded, b"\0"))
+        padded = size + -size % 4
+        head = ENTRY.pack(padded if index < len(entries) else 0, entry.action, len(name))
+        encoded.append((head + name).ljust(padded, b"\0"))
     return b"".join(encoded)
 
 

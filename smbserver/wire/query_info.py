@@ -46,7 +46,7 @@ def decode(message: memoryview) -> QueryInfoRequest:
 
 
 def encode(request: QueryInfoRequest) -> bytes:
-    """The body of a request."""
+    """The body of a request; its buffer has a byte even when there is no input."""
     fixed = REQUEST.pack(
         41,
         request.info_type,
@@ -60,7 +60,7 @@ def encode(request: QueryInfoRequest) -> bytes:
         request.persistent_id,
         request.volatile_id,
     )
-    return fixed + request.input
+    return fixed + (request.input or b"\0")
 
 
 def encode_response(data: bytes) -> bytes:

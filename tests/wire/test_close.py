@@ -1,0 +1,54 @@
+"""CLOSE requests and replies."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smbserver.wire import close
+from tests.wire import captured
+from tests.wire.checks import Damage, accepted, damages, hostile, message, quick
+from tests.wire.strategies import CLOSE_ATTRIBUTES, CLOSE_REQUESTS
+
+# [MS-SMB2] 2.2.16: 60, Flags, reserved, four times, AllocationSize, EndofFile, FileAttributes: all different.
+RESPONSE = bytes.fromhex(
+    "3c00 0100 00000000 0100000000000000 0200000000000000 0300000000000000 0400000000000000"
+    "0010000000000000 0700000000000000 80000000"
+)
+
+
+def test_request_golden() -> None:
+    request = close.decode(message(captured.CLOSE_REQUEST))
+    assert request == close.CloseRequest(0, 0x8C1B22E8, 0x1087D2AC)
+    assert close.encode(request) == captured.CLOSE_REQUEST
+
+
+def test_response_golden() -> None:
+    assert close.EMPTY_RESPONSE == captured.CLOSE_RESPONSE
+    assert close.encode_response(1, 2, 3, 4, 0x1000, 7, 0x80) == RESPONSE
+    assert close.decode_response(message(RESPONSE)) == close.CloseResponse(1, 1, 2, 3, 4, 0x1000, 7, 0x80)
+
+
+def test_prefixes() -> None:
+    assert accepted(close.decode, message(captured.CLOSE_REQUEST)) == [88]
+    assert accepted(close.decode_response, message(RESPONSE)) == [124]
+
+
+@quick
+@given(CLOSE_REQUESTS)
+def test_request_round_trip(request: close.CloseRequest) -> None:
+    assert close.decode(message(close.encode(request))) == request
+
+
+@quick
+@given(CLOSE_ATTRIBUTES)
+def test_response_round_trip(attributes: tuple[int, int, int, int, int, int, int]) -> None:
+    decoded = close.decode_response(message(close.encode_response(*attributes)))
+    assert decoded == (close.FLAG_POSTQUERY_ATTRIB, *attributes)
+
+
+@quick
+@given(damages(), st.binary(max_size=80))
+def test_rubbish(damage: Damage, junk: bytes) -> None:
+    hostile(close.decode, message(captured.CLOSE_REQUEST), damage, junk)
+    hostile(close.decode_response, message(RESPONSE), damage, junk)
