@@ -414,4 +414,5 @@ def test_refusal_is_an_error_with_its_data(open_world: World, monkeypatch: pytes
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     reply = open_world.tree().call(requests()["CREATE"])
     assert reply.status == status.BUFFER_TOO_SMALL
-    assert reply.body == b"\x09\0\0\0\x04\0\0\0\x10\0\0\0"
+    context = b"\x04\0\0\0\0\0\0\0\x10\0\0\0"  # at 3.1.1 the data is in an error context ([MS-SMB2] 2.2.2.1)
+    assert reply.body == b"\x09\0\x01\0\x0c\0\0\0" + context
