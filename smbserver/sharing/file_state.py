@@ -16,6 +16,7 @@ _ATTRIBUTES_ONLY: Final = access.FILE_READ_ATTRIBUTES | access.FILE_WRITE_ATTRIB
 
 _READS: Final = access.FILE_READ_DATA | access.FILE_EXECUTE
 _WRITES: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
+_SHARED: Final = _READS | _WRITES | access.DELETE  # an open without any of these takes no part in sharing
 
 
 class Holder:
@@ -56,18 +57,16 @@ class FileState:
         return self.delete_path is not None
 
     def check_open(self, granted: int, share_access: int) -> None:
-        """Refuse an open that conflicts: DELETE_PENDING, SHARING_VIOLATION ([MS-FSA] 2.1.5.1.2).
+        """Refuse an open that conflicts: DELETE_PENDING, SHARING_VIOLATION ([MS-FSA] 2.1.5.1.2.2).
 
-        An open for attributes only neither conflicts nor is conflicted with.
+        An open without rights to data or DELETE, whatever its share mode, neither conflicts nor is conflicted with.
         """
         if self.delete_path is not None:
             raise StatusError(status.DELETE_PENDING)
-        if not granted & ~access.STAT_ONLY:
+        if not granted & _SHARED:
             return
         for holder in self.holders:
-            if holder.granted & ~access.STAT_ONLY and _conflict(
-                holder.granted, holder.share_access, granted, share_access
-            ):
+            if holder.granted & _SHARED and _conflict(holder.granted, holder.share_access, granted, share_access):
                 raise StatusError(status.SHARING_VIOLATION)
 
     def settle_open(
