@@ -40,10 +40,12 @@ class Waiter(Generic[T]):
         """Finish without a result and undo what was under way."""
         if not self.done:
             self.cancelled = True
-            undo, self._on_cancel = self._on_cancel, None
-            self._finish()
-            if undo is not None:
-                undo()
+            undo = self._on_cancel
+            try:
+                self._finish()
+            finally:
+                if undo is not None:
+                    undo()
 
     def result(self) -> T:
         """Return the value or raise the error. Only valid when done and not cancelled."""
@@ -61,7 +63,15 @@ class Waiter(Generic[T]):
             self._callbacks.append(callback)
 
     def _finish(self) -> None:
+        """All callbacks run, whatever one of them raises: a request that nobody answers is worse than any of them."""
         self.done = True
+        self._on_cancel = None
         callbacks, self._callbacks = self._callbacks, []
+        failure: Exception | None = None
         for callback in callbacks:
-            callback(self)
+            try:
+                callback(self)
+            except Exception as error:  # noqa: BLE001 - raised below, when the others have run
+                failure = failure or error
+        if failure is not None:
+            raise failure
