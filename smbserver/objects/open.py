@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 
 from smbserver.backend.base import Backend, Handle
+from smbserver.errors import StatusError
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path, Pattern
 from smbserver.objects.pipe import PipeHandle
@@ -105,8 +106,9 @@ class Open:
         if files.leave(self.state, self.holder) and delete_path is not None:
             try:
                 self.backend.remove(delete_path, self.handle.identity)
-            except OSError as error:
-                # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays.
-                log.info("not deleted at its last close: %r: %s", "\\".join(delete_path), error.strerror)
+            except (OSError, StatusError) as error:
+                # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
+                # the directory above may be gone (StatusError).
+                log.info("not deleted at its last close: %r: %s", "\\".join(delete_path), error)
         if not self._running:
             self.handle.close()
