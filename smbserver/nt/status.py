@@ -95,6 +95,7 @@ FROM_ERRNO: Final = {
     errno.EOPNOTSUPP: NOT_SUPPORTED,
     errno.ETXTBSY: SHARING_VIOLATION,
     errno.EBUSY: SHARING_VIOLATION,
+    errno.EAGAIN: SHARING_VIOLATION,  # an open against a local program's lease, or a path in constant change
     errno.EIO: UNEXPECTED_IO_ERROR,
     errno.ESTALE: FILE_CLOSED,
 }

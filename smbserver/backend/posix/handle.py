@@ -196,7 +196,11 @@ class PosixHandle:
             if target is None:
                 return None
             try:
-                return metadata_of(os.fstat(target), dos_attributes.NONE, self._root_device, hidden)
+                state = os.fstat(target)
+                if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+                    return None
+                dos = dos_attributes.load(f"/proc/self/fd/{target}")
+                return metadata_of(state, dos, self._root_device, hidden)
             finally:
                 os.close(target)
         if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):

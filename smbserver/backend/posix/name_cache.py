@@ -19,11 +19,12 @@ Identity = tuple[int, int]
 
 
 class _Known:
-    __slots__ = ("changed_ns", "names")
+    __slots__ = ("changed_ns", "names", "twins")
 
-    def __init__(self, changed_ns: int, names: dict[str, str]) -> None:
+    def __init__(self, changed_ns: int, names: dict[str, str], twins: frozenset[str]) -> None:
         self.changed_ns = changed_ns
         self.names = names
+        self.twins = twins  # folded names that several stored ones have; a local program made those
 
 
 class NameCache:
@@ -64,6 +65,9 @@ class NameCache:
             return
         if removed is not None and (wire := to_wire(removed)) is not None:
             folded = fold(wire)
+            if folded in known.twins:
+                self._forget(identity)  # which of them is left, the directory must say
+                return
             if known.names.get(folded) == removed:
                 del known.names[folded]
                 self._total -= 1
@@ -72,23 +76,41 @@ class NameCache:
             self._total += folded not in known.names
             known.names[folded] = added
         known.changed_ns = os.fstat(directory).st_mtime_ns
+        self._shrink()
+
+    def _forget(self, identity: Identity) -> None:
+        known = self._known.pop(identity, None)
+        if known is not None:
+            self._total -= len(known.names)
+
+    def _shrink(self) -> None:
+        """Forget what was used longest ago; the directory used last stays, however large it is."""
+        while len(self._known) > 1 and (len(self._known) > MAX_DIRECTORIES or self._total > MAX_NAMES):
+            self._forget(next(iter(self._known)))
 
     def _read(self, directory: int, identity: Identity, changed_ns: int) -> _Known:
-        old = self._known.pop(identity, None)
-        if old is not None:
-            self._total -= len(old.names)
+        self._forget(identity)
         names: dict[str, str] = {}
-        readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)  # ours is O_PATH
-        try:
-            for disk in os.listdir(readable):
-                wire = to_wire(disk)
-                if wire is not None:
-                    names.setdefault(fold(wire), disk)
-        finally:
-            os.close(readable)
-        known = self._known[identity] = _Known(changed_ns, names)
+        twins: set[str] = set()
+        for disk in _entries(directory):
+            wire = to_wire(disk)
+            if wire is not None:
+                folded = fold(wire)
+                if names.setdefault(folded, disk) is not disk:
+                    twins.add(folded)
+        known = self._known[identity] = _Known(changed_ns, names, frozenset(twins))
         self._total += len(names)
-        while len(self._known) > 1 and (len(self._known) > MAX_DIRECTORIES or self._total > MAX_NAMES):
-            _, dropped = self._known.popitem(last=False)
-            self._total -= len(dropped.names)
+        self._shrink()
         return known
+
+
+def _entries(directory: int) -> list[str]:
+    """All names; none in a directory that may be entered but not read, where only exact names can be found."""
+    try:
+        readable = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)  # ours is O_PATH
+    except PermissionError:
+        return []
+    try:
+        return os.listdir(readable)
+    finally:
+        os.close(readable)
