@@ -79,7 +79,7 @@ class Pattern:
     __slots__ = ("_all", "_folded", "_literal")
 
     def __init__(self, pattern: str) -> None:
-        self._all = pattern == "*"
+        self._all = pattern in ("*", "*.*")  # 2.1.4.4: the second also means names without a dot
         self._literal = not has_wildcard(pattern)
         self._folded = fold(pattern)
 
