@@ -39,7 +39,7 @@ class _Record:
 
     def is_old(self, now: int) -> bool:
         """Forgotten; also when it claims a time that the clock cannot have shown: somebody has set it back."""
-        return now - self.last >= FORGET_AFTER or self.free_at - now > LOCK_OUT_BEYOND or self.last > now + MAX_DELAY
+        return now - self.last >= FORGET_AFTER or self.free_at - now > LOCK_OUT_BEYOND
 
 
 class FailedLogins:

@@ -27,7 +27,7 @@ passwords: whoever may list this machine's processes (ps) can read a password gi
 configuration file (TOML; every key may be left out; relative paths start at the file's folder):
   server_name = "NAS"           guest = false              bind = ["0.0.0.0", "::"]     port = 445
   signing = "required"          encryption = "offered"     min_dialect = "2.0.2"        max_dialect = "3.1.1"
-  password_file = "passwords"
+  password_file = "passwords"   delay_failed_logins = true
   [[share]]                     once for each share
   name = "films"                path = "/srv/films"
   read_only = true              encrypt = false            comment = "no spoilers"

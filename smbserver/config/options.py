@@ -31,6 +31,7 @@ class Layer:
     min_dialect: int | None = None
     max_dialect: int | None = None
     server_name: str | None = None
+    delay_failed_logins: bool | None = None
     connections: int | None = None
     connections_per_address: int | None = None
     login_seconds: float | None = None
@@ -66,6 +67,7 @@ def combine(layers: Sequence[Layer], make_password: Callable[[], str], invoking_
         max_dialect=_first(Settings.max_dialect, (layer.max_dialect for layer in layers)),
         server_name=_first("", (layer.server_name for layer in layers)),
         limits=limits,
+        delay_failed_logins=_first(True, (layer.delay_failed_logins for layer in layers)),
     )
     return Chosen(settings, made_for)
 

@@ -65,7 +65,7 @@ class Limits:
 class Settings:
     """A server's settings. `users` are (name, password).
 
-    `port` None: 445 where possible, else 1445; 0: any free port.
+    `port` None: 445 where possible, else 1445; 0: any free port. `delay_failed_logins`: see `auth.failed_logins`.
     """
 
     shares: tuple[ShareSettings, ...]

@@ -181,6 +181,7 @@ def _top(table: _Table, folder: str) -> Layer:
         min_dialect=table.convert("min_dialect", words.dialect),
         max_dialect=table.convert("max_dialect", words.dialect),
         server_name=name,
+        delay_failed_logins=table.flag("delay_failed_logins"),
         connections=limits.number("connections"),
         connections_per_address=limits.number("connections_per_address"),
         login_seconds=limits.seconds("login_seconds"),

@@ -38,6 +38,8 @@ from conformance.client.protocol import (
 from conformance.client.security import session_signer
 from conformance.client.session import ALL_DIALECTS, Options, Session
 from smbserver.commands import session_setup
+from smbserver.config.options import combine
+from smbserver.config.toml_file import read_config_file
 from smbserver.driver import INTERIM_DELAY
 from smbserver.nt import status
 from smbserver.objects.server_state import Encryption, Policy
@@ -312,6 +314,7 @@ def test_a_client_that_came_back_ends_the_session_it_had(world: World, dialect: 
     assert not len(world.state.files)
     reply = old.session.connection.wait(waiting)  # its signature, or its seal, is still right
     assert reply.status != status.SUCCESS
+    assert not frames_of(old.session.connection).server.sessions
     old.session.protection.encrypt = False  # the server does not open what that session seals any more
     assert not is_alive(old.session)
     assert is_alive(new)
@@ -566,6 +569,14 @@ def test_the_delay_can_be_turned_off(make_world: MakeWorld) -> None:
         assert failure(lambda: world.log_on(password="wrong")) == status.LOGON_FAILURE
     assert not world.state.failed_logins
     assert world.log_on()
+
+
+@pytest.mark.parametrize("text", ["", "delay_failed_logins = true\n", "delay_failed_logins = false\n"])
+def test_the_setting_comes_from_a_file(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "smbserver.toml"
+    file.write_text(f'{text}[[share]]\nname = "a"\npath = "{tmp_path}"\n', encoding="utf-8")
+    chosen = combine([read_config_file(str(file))], lambda: "made", lambda: "ann")
+    assert chosen.settings.delay_failed_logins is ("false" not in text)
 
 
 @pytest.mark.parametrize(
