@@ -4,7 +4,7 @@ from struct import Struct, unpack
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import check_body, field
+from smbserver.wire.bounds import check_body, field, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FSCTL_DFS_GET_REFERRALS: Final = 0x00060194
@@ -80,6 +80,28 @@ SNAPSHOTS_MINIMUM: Final = 16  # the least room FSCTL_SRV_ENUMERATE_SNAPSHOTS as
 def encode_no_snapshots() -> bytes:
     """SRV_SNAPSHOT_ARRAY (2.2.32.2) of a file without previous versions: the list is its end, one empty string."""
     return SNAPSHOT_ARRAY.pack(0, 0, 2) + bytes(4)
+
+
+class SnapshotArray(NamedTuple):
+    """SRV_SNAPSHOT_ARRAY: how many there are, and the @GMT names of those that had room in the reply."""
+
+    number: int
+    returned: int
+    size: int
+    names: tuple[str, ...]
+
+
+def decode_snapshots(data: memoryview) -> SnapshotArray:
+    """Read the output of FSCTL_SRV_ENUMERATE_SNAPSHOTS. Raises WireError."""
+    if len(data) < SNAPSHOT_ARRAY.size:
+        raise WireError("short SRV_SNAPSHOT_ARRAY")
+    number, returned, size = SNAPSHOT_ARRAY.unpack_from(data)
+    if not returned:  # `size` is then what would have been needed
+        return SnapshotArray(number, returned, size, ())
+    names = text(field(data, SNAPSHOT_ARRAY.size, size, SNAPSHOT_ARRAY.size)).split("\0")
+    if len(names) < returned + 2 or any(names[returned:]):
+        raise WireError("SRV_SNAPSHOT_ARRAY without its names")
+    return SnapshotArray(number, returned, size, tuple(names[:returned]))
 
 
 def encode(request: IoctlRequest) -> bytes:
