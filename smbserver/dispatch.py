@@ -6,7 +6,7 @@ Default is refusal: an opcode without a row, a missing session, tree or open, a 
 import logging
 from collections.abc import Callable
 from struct import Struct
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar, cast
 
 from smbserver.commands.cancel import cancel
 from smbserver.commands.change_notify import change_notify
@@ -130,7 +130,8 @@ def complete(work: Work, pending: Pending[object]) -> Outcome:
     """The reply to a request that has waited."""
     if pending.waiter.cancelled:
         return error_reply(status.CANCELLED)
-    return _guarded(work, lambda: pending.finish(pending.waiter.result()))
+    # What a further Pending waits for is of no interest here, but its type is invariant.
+    return _guarded(work, lambda: cast(Outcome, pending.finish(pending.waiter.result())))
 
 
 def _guarded(work: Work, call: Callable[[], Outcome]) -> Outcome:

@@ -30,6 +30,7 @@ class Driver:
         self.transport = transport
         self._ended = ended
         self.lost = False
+        connection.push = transport.send
 
     @property
     def max_frame(self) -> int:
@@ -76,13 +77,19 @@ class Driver:
         works = compound.works
         while compound.position < len(works):
             work = works[compound.position]
-            outcome = dispatch(work, compound)
-            if isinstance(outcome, Pending):
-                if self._wait(compound, work, outcome):
-                    return
-                outcome = complete(work, outcome)
-            self._answer(compound, work, outcome)
+            if not self._settled(compound, work, dispatch(work, compound)):
+                return
         self._send(compound)
+
+    def _settled(self, compound: Compound, work: Work, outcome: object) -> bool:
+        """Note the answer; False when it must be waited for, perhaps not for the first time."""
+        while isinstance(outcome, Pending):
+            if self._wait(compound, work, outcome):
+                self.connection.server.breaks.deliver()
+                return False
+            outcome = complete(work, outcome)
+        self._answer(compound, work, outcome)
+        return True
 
     def _answer(self, compound: Compound, work: Work, outcome: object) -> None:
         """Note a finished request and what the next related one inherits from it."""
@@ -98,6 +105,8 @@ class Driver:
             compound.last_failure = outcome.status
 
     def _send(self, compound: Compound) -> None:
+        # First what others must know, then that it is done.
+        self.connection.server.breaks.deliver()
         if compound.answered and not self.lost:
             answered, compound.answered = compound.answered, []
             self.transport.send(self.connection.wrap(answered, compound.sealed_by))
@@ -112,7 +121,7 @@ class Driver:
             return False
         waiting[work.message_id] = work
         work.pending = pending
-        is_last = compound.position + 1 == len(compound.works)
+        is_last = compound.position + 1 == len(compound.works) and not work.async_id
         stop_timer = (
             self.connection.server.runtime.later(INTERIM_DELAY, lambda: self._interim(compound, work))
             if is_last
@@ -145,8 +154,8 @@ class Driver:
         if self.lost:
             return
         try:
-            self._answer(compound, work, complete(work, pending))
-            self._run(compound)
+            if self._settled(compound, work, complete(work, pending)):
+                self._run(compound)
         except ProtocolViolation as problem:
             self._drop(str(problem))
         except Exception:  # as in frame_received

@@ -9,7 +9,8 @@ from struct import Struct
 from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located
-from smbserver.connection.work import Reply, Work
+from smbserver.commands.create_caching import CachingRequest, caching_request, caching_response, grant
+from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.metadata import Metadata
@@ -18,6 +19,7 @@ from smbserver.objects.pipe import connect_pipe
 from smbserver.objects.server_view import caller_of
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState, Holder
+from smbserver.waiter import Waiter
 from smbserver.wire import create as wire
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
@@ -42,7 +44,14 @@ _MXAC = Struct("<II")
 _QFID = Struct("<QQ16x")
 
 
-def create(request: wire.CreateRequest, work: Work) -> Reply:
+class _MustWait(Exception):
+    """A break stands before the open: when the waiter resolves, everything is looked at again."""
+
+    def __init__(self, waiter: Waiter[None]) -> None:
+        self.waiter = waiter
+
+
+def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     """Open what the request names. Refused are: anything unknown, and streams."""
     tree = work.need_tree()
     session = work.need_session()
@@ -52,7 +61,11 @@ def create(request: wire.CreateRequest, work: Work) -> Reply:
     if tree.share.backend is None:
         opened, action, meta = _open_pipe(request, work, tree)
     else:
-        opened, action, meta = _open_file(request, work, tree, tree.share.backend)
+        try:
+            opened, action, meta = _open_file(request, work, tree, tree.share.backend)
+        except _MustWait as stop:
+            return Pending(stop.waiter, lambda _: create(request, work), can_cancel=True)
+    opened.session = session
     session.opens[opened.volatile_id] = opened
     work.opened = opened
     return Reply([_response(request, opened, action, meta).encode()])
@@ -129,8 +142,9 @@ def _open(
 ) -> tuple[Open, int, Metadata]:
     located = backend.locate(path)
     try:
+        caching = caching_request(request, work, located)
         if located.metadata is not None:
-            handle, action, granted = _open_existing(request, work, tree, backend, located)
+            handle, action, granted = _open_existing(request, work, tree, backend, located, caching)
         else:
             handle, action, granted = _make(request, work, tree, backend, located)
         try:
@@ -140,6 +154,7 @@ def _open(
         except BaseException:
             handle.close()
             raise
+        grant(caching, work, opened)
     finally:
         located.close()
     return opened, action, meta
@@ -164,7 +179,12 @@ def maximal_access(tree: Tree, meta: Metadata) -> int:
 
 
 def _open_existing(
-    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located
+    request: wire.CreateRequest,
+    work: Work,
+    tree: Tree,
+    backend: Backend,
+    located: Located,
+    caching: CachingRequest | None,
 ) -> tuple[Handle, int, int]:
     meta, identity = located.metadata, located.identity
     assert meta is not None
@@ -194,7 +214,11 @@ def _open_existing(
         raise StatusError(status.CANNOT_DELETE)  # the root of the share
     state = work.connection.server.files.find(identity)
     if state is not None:
-        state.check_open(granted | (access.FILE_WRITE_DATA if overwrite else 0), request.share_access)
+        wanted = granted | (access.FILE_WRITE_DATA if overwrite else 0)
+        key = caching.key if caching is not None and caching.key.lease_key else None
+        wait = state.settle_open(key, wanted, request.share_access, overwrite)
+        if wait is not None:
+            raise _MustWait(wait)
     reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
     writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
     handle = backend.open(located, reads, writes and not meta.is_directory)
@@ -269,13 +293,13 @@ def _enter(
 
 
 def _response(request: wire.CreateRequest, opened: Open, action: int, meta: Metadata) -> wire.CreateResponse:
-    contexts: list[tuple[bytes, bytes]] = []
+    level, contexts = caching_response(opened)
     if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
         contexts.append((wire.QUERY_MAXIMAL_ACCESS, _MXAC.pack(status.SUCCESS, maximal_access(opened.tree, meta))))
     if wire.QUERY_ON_DISK_ID in request.contexts:
         contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(meta.file_id, opened.backend.serial_number)))
     return wire.CreateResponse(
-        wire.OPLOCK_LEVEL_NONE,
+        level,
         action,
         meta.creation_time,
         meta.last_access_time,

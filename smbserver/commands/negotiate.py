@@ -45,6 +45,7 @@ def negotiate(request: wire.NegotiateRequest, work: Work) -> Reply:
     connection.client_capabilities = request.capabilities
     connection.client_security_mode = request.security_mode
     connection.client_dialects = request.dialects
+    connection.join_client()
     if dialect.preauth:
         connection.preauth_hash = preauth.extend(connection.preauth_hash, [work.message])
         return Reply([_response(connection, dialect, contexts).encode()], on_wire=_hash_reply(connection))

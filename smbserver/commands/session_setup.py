@@ -202,6 +202,7 @@ def _finish(
     session.identity = identity
     session.flags = flags
     log.info("%s: %s logged in (%s)", connection.name, identity.user or "anonymous", dialect.name)
+    session.peers.append(connection)
     session.state = State.VALID
 
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Final
 
-from smbserver.connection.work import Reply, Work
+from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.objects.open import Open
+from smbserver.sharing.caching import ALL, HANDLE
+from smbserver.waiter import Waiter
 from smbserver.wire import file_info
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import set_info as wire
@@ -14,8 +16,10 @@ from smbserver.wire.query_info import INFO_FILE
 
 _LAST_SIZE: Final = 0x7FFFFFFFFFFFFFFF
 
+_Setter = Callable[[memoryview, Open, Work], Waiter[None] | None]  # what must be waited for before it can be done
 
-def set_info(request: wire.SetInfoRequest, work: Work) -> Reply:
+
+def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
     """Change a file; each class checks the right it needs."""
     opened = work.need_open()
     dialect = work.connection.dialect
@@ -28,7 +32,9 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply:
     setter = setters.get(request.file_info_class)
     if setter is None:
         raise StatusError(status.INVALID_INFO_CLASS)
-    setter(request.data, opened, work)
+    wait = setter(request.data, opened, work)
+    if wait is not None:
+        return Pending(wait, lambda _: set_info(request, work), can_cancel=True)
     return Reply([wire.RESPONSE_BODY])
 
 
@@ -55,8 +61,8 @@ def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
         opened.handle.set_times(*times)
 
 
-def _set_rename(data: memoryview, opened: Open, work: Work) -> None:
-    """[MS-FSA] 2.1.5.14.11."""
+def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
+    """[MS-FSA] 2.1.5.14.11. Waits until nobody else keeps the file open only for himself."""
     _need(opened, access.DELETE)
     target = file_info.decode_rename(data)
     old, new = _target_path(target, opened)
@@ -74,10 +80,14 @@ def _set_rename(data: memoryview, opened: Open, work: Work) -> None:
                 raise StatusError(status.ACCESS_DENIED)
             if files.find(located.identity) is not None:
                 raise StatusError(status.ACCESS_DENIED)  # somebody has open what would be replaced
+        wait = opened.state.break_handles(opened.holder.key)
+        if wait is not None:
+            return wait
         moved = opened.backend.rename(old, opened.handle.identity, located, target.replace_if_exists)
     finally:
         located.close()
     files.renamed(opened.backend, old, moved)
+    return None
 
 
 def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:
@@ -126,6 +136,7 @@ def _set_disposition(data: memoryview, opened: Open, work: Work) -> None:
         raise StatusError(status.CANNOT_DELETE)
     if meta.is_directory and not opened.handle.is_empty():
         raise StatusError(status.DIRECTORY_NOT_EMPTY)
+    opened.state.contend(opened.holder.key, HANDLE)
     opened.state.set_delete(opened.path, opened.backend)
 
 
@@ -150,6 +161,7 @@ def _size(data: memoryview, opened: Open) -> int:
     size = file_info.decode_u64(data)
     if size > _LAST_SIZE:
         raise StatusError(status.INVALID_PARAMETER)
+    opened.state.contend(opened.holder.key, ALL)  # what others have read is stale
     return size
 
 
@@ -178,8 +190,8 @@ def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:
     pipe.non_blocking = modes.completion_mode == pipe_wire.COMPLETE_OPERATION
 
 
-_PIPE_SETTERS: Final[dict[int, Callable[[memoryview, Open, Work], None]]] = {pipe_wire.PIPE: _set_pipe_modes}
-_SETTERS: Final[dict[int, Callable[[memoryview, Open, Work], None]]] = {
+_PIPE_SETTERS: Final[dict[int, _Setter]] = {pipe_wire.PIPE: _set_pipe_modes}
+_SETTERS: Final[dict[int, _Setter]] = {
     file_info.BASIC: _set_basic,
     file_info.RENAME: _set_rename,
     file_info.LINK: _set_link,

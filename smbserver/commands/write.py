@@ -3,6 +3,7 @@
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
+from smbserver.sharing.caching import ALL
 from smbserver.wire import write as wire
 
 _LAST_OFFSET = 0x7FFFFFFFFFFFFFFF
@@ -35,6 +36,8 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
     if offset + length > _LAST_OFFSET:
         raise StatusError(status.INVALID_PARAMETER)
     if length:
+        if opened.state.caches:
+            opened.state.contend(opened.holder.key, ALL)
         opened.handle.write(request.data, offset)
     if request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH:
         return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))

@@ -5,6 +5,7 @@ compound layout. What a command means is not.
 """
 
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from smbserver.connection.credits import CreditWindow
@@ -13,9 +14,11 @@ from smbserver.connection.work import Buffer, Compound, Reply, Work
 from smbserver.crypto import preauth, signing
 from smbserver.errors import ProtocolViolation, WireError
 from smbserver.nt import status
+from smbserver.objects.open import Open
 from smbserver.objects.server_state import ServerState
 from smbserver.objects.session import Session, State
-from smbserver.wire import error, header, transform
+from smbserver.sharing.caching import Notice
+from smbserver.wire import error, header, oplock_break, transform
 from smbserver.wire.header import Header
 from smbserver.wire.negotiate import HMAC_SHA256
 
@@ -45,6 +48,7 @@ class Connection:
         self.credits = CreditWindow()
         self.sessions: dict[int, Session] = {}
         self.pending: dict[int, Work] = {}
+        self.push: Callable[[list[Buffer]], None] | None = None  # the transport; None when it is gone
         self._last_async_id = 0
 
     @property
@@ -235,6 +239,50 @@ class Connection:
         signature, sealed = session.sealer.seal(nonce, parts, head[transform.AUTHENTICATED_FROM :])
         return [head[:4] + signature + head[20:], *sealed]
 
+    # Notices that answer nothing
+
+    def join_client(self) -> None:
+        """From now on breaks for this client's leases may come this way."""
+        self.server.breaks.peers.setdefault(self.client_guid, []).append(self)
+
+    def break_oplock(self, session: Session, opened: Open, state: int) -> bool:
+        """See objects.breaks.Peer."""
+        level = oplock_break.LEVEL_II if state else oplock_break.LEVEL_NONE
+        body = oplock_break.OplockBreak(level, opened.volatile_id, opened.volatile_id).encode()
+        return self._notify(session, body)
+
+    def break_lease(self, notice: Notice) -> bool:
+        """See objects.breaks.Peer."""
+        flags = oplock_break.NOTIFY_ACK_REQUIRED if notice.answer_needed else 0
+        body = oplock_break.LeaseBreakNotification(
+            notice.epoch, flags, notice.cache.key.lease_key, notice.old_state, notice.new_state
+        ).encode()
+        sessions = [session for session in self.sessions.values() if session.state is State.VALID]
+        return bool(sessions) and self._notify(sessions[0], body)
+
+    def _notify(self, session: Session, body: bytes) -> bool:
+        """Unsigned ([MS-SMB2] 3.3.4.6), and sealed where the session is."""
+        if self.push is None:
+            return False
+        head = header.LAYOUT.pack(
+            header.PROTOCOL_ID,
+            header.SIZE,
+            0,
+            status.SUCCESS,
+            header.OPLOCK_BREAK,
+            0,
+            header.SERVER_TO_REDIR,
+            0,
+            oplock_break.ANY_MESSAGE_ID,
+            0,
+            0,
+            0,
+            header.NO_SIGNATURE,
+        )
+        parts: list[Buffer] = [head, body]
+        self.push(self._seal(parts, session) if session.encrypt_data else parts)
+        return True
+
     # Ends
 
     def find_pending(self, work: Work) -> Work | None:
@@ -257,6 +305,12 @@ class Connection:
 
     def end(self) -> None:
         """The transport is gone: everything this connection holds is given back."""
+        self.push = None
+        peers = self.server.breaks.peers.get(self.client_guid, [])
+        if self in peers:
+            peers.remove(self)
+            if not peers:
+                del self.server.breaks.peers[self.client_guid]
         for work in list(self.pending.values()):
             if work.pending is not None and work.pending.can_cancel:
                 work.pending.waiter.cancel()

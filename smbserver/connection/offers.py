@@ -7,7 +7,7 @@ from smbserver.wire import negotiate as wire
 
 def capabilities(connection: Connection, dialect: Dialect) -> int:
     """Only what the server does."""
-    flags = wire.CAP_LARGE_MTU if dialect.multi_credit else 0
+    flags = wire.CAP_LARGE_MTU | wire.CAP_LEASING if dialect.multi_credit else 0
     if connection.cipher and dialect.can_encrypt and not dialect.preauth:
         flags |= wire.CAP_ENCRYPTION
     return flags

@@ -34,11 +34,14 @@ class Reply:
 
 
 class Pending(Generic[T]):
-    """An answer that comes later: `finish` makes it of the waiter's result. CANCEL ends it only if `can_cancel`."""
+    """An answer that comes later: `finish` makes it of the waiter's result, or finds that it must wait once more.
+
+    CANCEL ends it only if `can_cancel`.
+    """
 
     __slots__ = ("can_cancel", "finish", "waiter")
 
-    def __init__(self, waiter: Waiter[T], finish: Callable[[T], Reply], can_cancel: bool) -> None:
+    def __init__(self, waiter: Waiter[T], finish: "Callable[[T], Reply | Pending[None]]", can_cancel: bool) -> None:
         self.waiter = waiter
         self.finish = finish
         self.can_cancel = can_cancel

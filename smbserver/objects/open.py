@@ -1,7 +1,10 @@
 """An open file or directory ([MS-SMB2] 3.3.1.10) and how it ends."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from smbserver.backend.base import Backend, Handle
 from smbserver.errors import StatusError
@@ -10,6 +13,9 @@ from smbserver.nt.names import Path, Pattern
 from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState, FileTable, Holder
+
+if TYPE_CHECKING:
+    from smbserver.objects.session import Session
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +51,7 @@ class Open:
         "pattern_text",
         "pipe",
         "position",
+        "session",
         "state",
         "tree",
         "volatile_id",
@@ -72,6 +79,8 @@ class Open:
         self.mode = mode
         self.delete_on_close = delete_on_close
         self.position = 0
+        self.session: Session | None = None  # who must hear of a break
+        holder.owner = self
         self.cursor: Cursor | None = None
         self.pattern_text = "*"
         self._running = 0
@@ -97,6 +106,7 @@ class Open:
         if self._closed:
             return
         self._closed = True
+        self.session = None
         if self.delete_on_close and not self.state.delete_pending:
             self.state.set_delete(self.holder.path, self.backend)
         if self.cursor is not None:

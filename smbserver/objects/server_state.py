@@ -6,6 +6,7 @@ from typing import NamedTuple
 from smbserver.auth.accounts import Accounts
 from smbserver.auth.failed_logins import FailedLogins
 from smbserver.auth.ntlm import Names
+from smbserver.objects.breaks import BreakSender
 from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
 from smbserver.objects.server_view import StateView
@@ -46,6 +47,7 @@ class ServerState:
         self.start_time = runtime.now()
         self.files = FileTable()
         self.failed_logins = FailedLogins()
+        self.breaks = BreakSender(self.files.outbox, runtime)
         self.sessions: dict[int, Session] = {}
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
         self.pipe_store = PipeStore(self.start_time)

@@ -8,6 +8,7 @@ from smbserver.auth.login import Login
 from smbserver.crypto.kdf import SessionKeys
 from smbserver.crypto.sealing import Opener, Sealer
 from smbserver.crypto.signing import Signer
+from smbserver.objects.breaks import Peer
 from smbserver.objects.open import Open
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileTable
@@ -52,6 +53,7 @@ class Session:
         self.encrypt_data = False
         self.trees: dict[int, Tree] = {}
         self.opens: dict[int, Open] = {}
+        self.peers: list[Peer] = []  # the connections it can be reached by
         self._last_tree_id = 0
 
     def next_tree_id(self) -> int:

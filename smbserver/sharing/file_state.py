@@ -203,6 +203,11 @@ class FileTable:
         state = self._lease_files.get(key)
         return None if state is None else state.find_cache(key)
 
+    def identities(self, cache: Cache) -> set[Identity]:
+        """The file a lease belongs to, as a set of at most one."""
+        state = self._lease_files.get(cache.key)
+        return set() if state is None else {state.identity}
+
     def grant(
         self,
         state: FileState,

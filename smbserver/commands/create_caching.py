@@ -1,0 +1,97 @@
+"""The part of CREATE that is about caching: what is asked for, granted and told ([MS-SMB2] 3.3.5.9.8, 3.3.5.9.11)."""
+
+from typing import Final, NamedTuple
+
+from smbserver.backend.base import Located
+from smbserver.connection.work import Work
+from smbserver.errors import StatusError
+from smbserver.nt import status
+from smbserver.objects.open import Open
+from smbserver.sharing.caching import ALL, READ, WRITE, CacheKey
+from smbserver.wire import create as wire
+from smbserver.wire import create_contexts as contexts
+from smbserver.wire import oplock_break as levels
+
+_STATE_OF_LEVEL: Final = {levels.LEVEL_II: READ, levels.LEVEL_EXCLUSIVE: READ | WRITE, levels.LEVEL_BATCH: ALL}
+_LEVEL_OF_STATE: Final = {
+    0: levels.LEVEL_NONE,
+    READ: levels.LEVEL_II,
+    READ | WRITE: levels.LEVEL_EXCLUSIVE,
+    ALL: levels.LEVEL_BATCH,
+}
+_FIRST_WITH_LEASES: Final = 0x0210
+_FIRST_WITH_V2: Final = 0x0300
+
+
+class CachingRequest(NamedTuple):
+    """What an open wants to cache. `version` is 0 for an oplock; `parent_key` is empty when not given."""
+
+    key: CacheKey
+    wanted: int
+    version: int
+    epoch: int
+    parent_key: bytes
+
+
+def caching_request(request: wire.CreateRequest, work: Work, located: Located) -> CachingRequest | None:
+    """Read the oplock level or the lease context; None when nothing is asked for, or nothing that can be had.
+
+    Raises StatusError INVALID_PARAMETER when the lease key belongs to another file.
+    """
+    files = work.connection.server.files
+    if request.requested_oplock_level == levels.LEVEL_LEASE:
+        lease = _lease(request, work)
+        if lease is None:
+            return None
+        cache = files.lease(lease.key)
+        if cache is not None and located.identity not in files.identities(cache):
+            raise StatusError(status.INVALID_PARAMETER)
+        return lease
+    wanted = _STATE_OF_LEVEL.get(request.requested_oplock_level, 0)
+    if not wanted or (located.metadata is not None and located.metadata.is_directory):
+        return None
+    return CachingRequest(files.oplock_key(), wanted, 0, 0, b"")
+
+
+def _lease(request: wire.CreateRequest, work: Work) -> CachingRequest | None:
+    dialect = work.connection.dialect
+    data = request.contexts.get(wire.REQUEST_LEASE)
+    if data is None or dialect is None or dialect.revision < _FIRST_WITH_LEASES:
+        return None
+    asked = contexts.decode_lease(data)
+    if asked.version == 2 and dialect.revision < _FIRST_WITH_V2:
+        return None
+    parent = asked.parent_key if asked.flags & contexts.LEASE_FLAG_PARENT_LEASE_KEY_SET else b""
+    key = CacheKey(work.connection.client_guid, asked.key)
+    return CachingRequest(key, asked.state & ALL, asked.version, asked.epoch, parent)
+
+
+def grant(caching: CachingRequest | None, work: Work, opened: Open) -> None:
+    """Give the new open what can be given."""
+    files = work.connection.server.files
+    holder = opened.holder
+    if caching is None or opened.handle.is_directory:
+        holder.key = files.oplock_key()
+        return
+    holder.key = caching.key
+    cache = files.grant(opened.state, holder, caching.key, caching.wanted, version=caching.version, epoch=caching.epoch)
+    if caching.parent_key:
+        cache.parent_key = caching.parent_key
+    if not cache.is_lease and not cache.state:
+        files.release_cache(opened.state, holder)
+
+
+def caching_response(opened: Open) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The oplock level of the reply, and its lease context."""
+    cache = opened.holder.cache
+    if cache is None:
+        return levels.LEVEL_NONE, []
+    if not cache.is_lease:
+        return _LEVEL_OF_STATE[cache.state], []
+    flags = contexts.LEASE_FLAG_BREAK_IN_PROGRESS if cache.breaking else 0
+    parent = contexts.NO_PARENT
+    if cache.version == 2 and cache.parent_key:
+        flags |= contexts.LEASE_FLAG_PARENT_LEASE_KEY_SET
+        parent = cache.parent_key
+    lease = contexts.Lease(cache.version, cache.key.lease_key, cache.state, flags, parent, cache.epoch)
+    return levels.LEVEL_LEASE, [(wire.REQUEST_LEASE, lease.encode())]

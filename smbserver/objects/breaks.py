@@ -1,0 +1,82 @@
+"""Delivers break notices, and ends the breaks that nobody answers ([MS-SMB2] 3.3.4.6, 3.3.4.7)."""
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, Protocol
+
+from smbserver.objects.open import Open
+from smbserver.objects.runtime import Runtime
+from smbserver.sharing.caching import Cache, Notice
+from smbserver.sharing.file_state import Holder
+
+if TYPE_CHECKING:
+    from smbserver.objects.session import Session
+
+log = logging.getLogger(__name__)
+
+ANSWER_WITHIN: Final = 35.0  # seconds, as Windows does ([MS-SMB2] <246>, <247>)
+
+
+class Peer(Protocol):
+    """A connection as far as a break is concerned. Both calls are False when nothing can be sent any more."""
+
+    def break_oplock(self, session: "Session", opened: Open, state: int) -> bool:
+        """Tell the owner of an oplock what is left of it."""
+
+    def break_lease(self, notice: Notice) -> bool:
+        """Tell the owner of a lease what is left of it."""
+
+
+class BreakSender:
+    """Empties a FileTable's outbox. `peers` are the connections of each client, by its ClientGuid."""
+
+    def __init__(self, outbox: list[Notice], runtime: Runtime) -> None:
+        self._outbox = outbox
+        self._runtime = runtime
+        self._timers: dict[Cache, Callable[[], None]] = {}
+        self.peers: dict[bytes, list[Peer]] = {}
+
+    def deliver(self) -> None:
+        """Send what is waiting. A notice that cannot be sent and needs an answer is as good as not answered."""
+        while self._outbox:
+            notice = self._outbox.pop(0)
+            cache = notice.cache
+            sent = self._send_lease(notice) if cache.is_lease else self._send_oplock(notice)
+            if not notice.answer_needed:
+                continue
+            if sent:
+                self.settled(cache)
+                self._timers[cache] = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
+            else:
+                cache.expire()
+
+    def _send_lease(self, notice: Notice) -> bool:
+        peers = self.peers.get(notice.cache.key.client_guid, ())
+        return any(peer.break_lease(notice) for peer in peers)
+
+    def _send_oplock(self, notice: Notice) -> bool:
+        [holder] = notice.cache.holders
+        assert isinstance(holder, Holder)
+        opened = holder.owner
+        assert isinstance(opened, Open)
+        session = opened.session
+        if session is None:
+            return False
+        return any(peer.break_oplock(session, opened, notice.new_state) for peer in session.peers)
+
+    def settled(self, cache: Cache) -> None:
+        """The client has answered."""
+        stop = self._timers.pop(cache, None)
+        if stop is not None:
+            stop()
+
+    def _expired(self, cache: Cache) -> None:
+        self._timers.pop(cache, None)
+        if cache.breaking:
+            paths = {"\\".join(holder.path) for holder in cache.holders if isinstance(holder, Holder)}
+            log.warning(
+                "no answer to the break of %s on %r", "a lease" if cache.is_lease else "an oplock", sorted(paths)
+            )
+            cache.expire()
+        self.deliver()
