@@ -87,9 +87,7 @@ class PosixBackend:
     def locate(self, path: Path) -> PosixLocated:
         """One fstatat when the spelling is exact; a look into the name cache when not."""
         if not path:
-            located = PosixLocated(os.dup(self._root), path, ".", ".")
-            self._describe(located, os.fstat(self._root))
-            return located
+            return self._locate_root()
         wire = path[-1]
         wanted = to_disk(wire)
         parent, above = self._resolver.directory(path[:-1])
@@ -100,6 +98,15 @@ class PosixBackend:
                 state = self._follow(located)
             if state is not None:
                 self._describe(located, state)
+        except BaseException:
+            located.close()
+            raise
+        return located
+
+    def _locate_root(self) -> PosixLocated:
+        located = PosixLocated(os.dup(self._root), (), ".", ".")
+        try:
+            self._describe(located, os.fstat(self._root))
         except BaseException:
             located.close()
             raise
@@ -185,13 +192,12 @@ class PosixBackend:
         before = self._cache.before_change(located.parent)
         fd = os.open(located.wanted, os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON, FILE_MODE, dir_fd=located.parent)
         try:
-            handle = self._made(fd, located, False, attributes, creation_time)
+            self._cache.after_change(located.parent, before, added=located.wanted)
+            return self._made(fd, located, False, attributes, creation_time)
         except BaseException:
             os.close(fd)
             os.unlink(located.wanted, dir_fd=located.parent)  # a refused create leaves nothing
             raise
-        self._cache.after_change(located.parent, before, added=located.wanted)
-        return handle
 
     def create_directory(self, located: Located, attributes: int, creation_time: int) -> PosixHandle:
         """Make the directory and open it."""
@@ -199,17 +205,16 @@ class PosixBackend:
         before = self._cache.before_change(located.parent)
         os.mkdir(located.wanted, DIRECTORY_MODE, dir_fd=located.parent)
         try:
+            self._cache.after_change(located.parent, before, added=located.wanted)
             fd = os.open(located.wanted, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=located.parent)
             try:
-                handle = self._made(fd, located, True, attributes, creation_time)
+                return self._made(fd, located, True, attributes, creation_time)
             except BaseException:
                 os.close(fd)
                 raise
         except BaseException:
             os.rmdir(located.wanted, dir_fd=located.parent)
             raise
-        self._cache.after_change(located.parent, before, added=located.wanted)
-        return handle
 
     def _made(
         self, fd: int, located: PosixLocated, is_directory: bool, attributes: int, creation_time: int
