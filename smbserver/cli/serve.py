@@ -14,6 +14,7 @@ from typing import Final
 from smbserver.cli.addresses import own_addresses
 from smbserver.cli.arguments import layer_from, parse
 from smbserver.cli.banner import banner
+from smbserver.cli.log_lines import LineFormatter
 from smbserver.config.environment import CONFIG_VARIABLE, from_environment
 from smbserver.config.options import Chosen, combine
 from smbserver.config.toml_file import read_config_file
@@ -105,11 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # file names need not be text
     try:
         chosen, ready_file, verbose = _choose(argv)
-        logging.basicConfig(
-            level=logging.INFO if verbose else logging.WARNING,
-            format="%(asctime)s %(levelname)s %(message)s",
-            stream=sys.stderr,
-        )
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             drained = runner.run(_serve(chosen, ready_file))
             if not drained:
