@@ -17,14 +17,14 @@ _TO_WIRE: Final = {ord(char): chr(code) for code, char in _TO_DISK.items()}
 _LAST_TO_DISK: Final = {"\uf028": " ", "\uf029": "."}
 _LAST_TO_WIRE: Final = {" ": "\uf028", ".": "\uf029"}
 # What `nt.names.check_component` lets through. Asked again here: these names go to the kernel, whoever the caller is.
-_COMPONENT: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]+')
+_is_component: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]+').fullmatch
 _SAME_ON_WIRE: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]*[^\x00-\x1f"*/:<>?\\| .]')
 _RAW_BYTE: Final = re.compile("[\udc80-\udcff]")
 
 
 def to_disk(name: str) -> str:
     """A wire component as the `os` module wants it. Raises StatusError OBJECT_NAME_INVALID when it cannot be stored."""
-    if _COMPONENT.fullmatch(name) is None or name == "." or name == "..":
+    if not _is_component(name) or name == "." or name == "..":
         raise StatusError(status.OBJECT_NAME_INVALID)
     if not name.isascii():
         name = name.translate(_TO_DISK)

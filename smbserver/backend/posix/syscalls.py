@@ -4,6 +4,7 @@ import ctypes
 import errno
 import os
 import sys
+from struct import Struct
 from typing import Final
 
 _SYS_OPENAT2: Final = 437  # the same number on every architecture: it is younger than the common table
@@ -15,16 +16,12 @@ MAX_TRIES: Final = (
 )
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = [("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64)]
+_OPEN_HOW = Struct("=QQQ")  # struct open_how: flags, mode, resolve
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _is_linux = sys.platform.startswith("linux")
 _syscall = _libc.syscall if _is_linux else None
-if _syscall is not None:
-    _syscall.argtypes = (ctypes.c_long, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p, ctypes.c_size_t)
-    _syscall.restype = ctypes.c_long
 _renameat2 = getattr(_libc, "renameat2", None)
 
 
@@ -37,10 +34,10 @@ def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
     if _syscall is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    how = _OpenHow(flags | os.O_CLOEXEC, 0, resolve)
+    how = _OPEN_HOW.pack(flags | os.O_CLOEXEC, 0, resolve)
     code = 0
     for _ in range(MAX_TRIES):
-        fd = _syscall(_SYS_OPENAT2, directory, path, ctypes.byref(how), ctypes.sizeof(how))
+        fd = _syscall(_SYS_OPENAT2, directory, path, how, _OPEN_HOW.size)
         if fd >= 0:
             return int(fd)
         code = ctypes.get_errno()
