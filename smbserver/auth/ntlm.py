@@ -30,6 +30,7 @@ _ALWAYS: Final = (
     m.UNICODE | m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
 )
 _NOBODY: Final = bytes(16)  # stands for the hash of an account that does not exist
+_NTLM_V1_RESPONSE: Final = 24  # bytes, always (2.2.2.6)
 _NT_RESPONSE_MIN: Final = 16 + 28  # the proof and the fixed part of NTLMv2_CLIENT_CHALLENGE (2.2.2.7)
 
 
@@ -120,9 +121,12 @@ class Acceptor:
         if account is None and self._accounts.guest_allowed:
             # Unknown users only: a known one with a wrong password never becomes a guest.
             return LoggedOn(Identity("guest", self._names.computer, is_guest=True), bytes(16))
-        if len(response) < _NT_RESPONSE_MIN:  # 24 bytes: NTLMv1; none: LM only
+        if len(response) <= _NTLM_V1_RESPONSE:  # none: LM only
             raise self._failure("no NTLMv2 response")
+        if len(response) < _NT_RESPONSE_MIN:
+            raise WireError("short NTLMv2 response")
         proof, temp = response[:16], response[16:]
+        pairs = m.decode_av_pairs(temp[28:])
         # Unknown names cost the same arithmetic, so that its time does not tell them from known ones.
         secret = _NOBODY if account is None else account.hash.reveal()
         who = (upper_case(auth.user) + auth.domain).encode("utf-16-le", "surrogatepass")
@@ -134,7 +138,7 @@ class Acceptor:
         if not right:
             raise self._failure("wrong password")
         session_key = self._exported_key(auth, hmac.digest(key, proof, "md5"))
-        self._check_mic(auth, temp, session_key)
+        self._check_mic(auth, pairs, session_key)
         return LoggedOn(Identity(account.name, self._names.computer), session_key)
 
     def _anonymous(self) -> LoggedOn:
@@ -150,9 +154,8 @@ class Acceptor:
             return RC4(base_key).update(auth.encrypted_session_key)
         return base_key
 
-    def _check_mic(self, auth: m.AuthenticateMessage, temp: bytes, session_key: bytes) -> None:
+    def _check_mic(self, auth: m.AuthenticateMessage, pairs: dict[int, bytes], session_key: bytes) -> None:
         """When the client says it has sent a MIC it must be right: nobody changed the three messages on the way."""
-        pairs = m.decode_av_pairs(temp[28:])
         flags = int.from_bytes(pairs.get(m.AV_FLAGS, b"\0\0\0\0")[:4], "little")
         if not flags & m.AV_FLAG_MIC:
             return

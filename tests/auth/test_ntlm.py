@@ -139,7 +139,17 @@ def test_another_challenge_needs_another_response() -> None:
         waiting.step(AUTHENTICATE_MESSAGE)
 
 
-@pytest.mark.parametrize("size", [0, 16, 24, 43])
+@pytest.mark.parametrize("name", ["User", "Other"])
+@pytest.mark.parametrize("size", [25, 43, 44, 47, 60])
+def test_a_cut_ntlm_v2_response_is_malformed_for_known_and_unknown(name: str, size: int) -> None:
+    """smbtorture's smb2.session.ntlmssp_bug14932 wants INVALID_PARAMETER here, as Windows answers."""
+    message = bytearray(AUTHENTICATE_MESSAGE)
+    message[20:24] = size.to_bytes(2, "little") * 2
+    with pytest.raises(WireError):
+        challenged(name=name).step(bytes(message))
+
+
+@pytest.mark.parametrize("size", [0, 16, 24])
 def test_lm_and_ntlm_v1_are_refused_by_their_size(size: int) -> None:
     message = bytearray(AUTHENTICATE_MESSAGE)
     message[20:24] = size.to_bytes(2, "little") * 2

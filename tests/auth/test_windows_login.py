@@ -71,4 +71,6 @@ def test_mic_of_the_three_messages() -> None:
     message = ntlm_messages.decode_authenticate(raw)
     acceptor = Acceptor(Accounts([]), Names("SUT311", "SUT311"), bytes, 0)
     acceptor._messages = [negotiate, challenge, raw]
-    acceptor._check_mic(message, message.nt_response[16:], w.SESSION_KEY)  # raises when it is wrong
+    acceptor._check_mic(
+        message, ntlm_messages.decode_av_pairs(message.nt_response[44:]), w.SESSION_KEY
+    )  # raises when it is wrong
