@@ -54,9 +54,13 @@ def share(text: str) -> ShareSettings:
     if not path:
         raise ConfigError(f"{text!r} names no directory: write DIR or NAME=DIR")
     path = share_path(path)
-    if not name:
-        name = "memory" if path == IN_MEMORY else os.path.basename(path) or "root"
-    return ShareSettings(name, path, read_only)
+    if name:
+        return ShareSettings(name, path, read_only)
+    name = "memory" if path == IN_MEMORY else os.path.basename(path) or "root"
+    try:
+        return ShareSettings(name, path, read_only)
+    except ConfigError as problem:
+        raise ConfigError(f"{problem}: give it another one with NAME={text}") from None
 
 
 def share_path(text: str, folder: str = "") -> str:

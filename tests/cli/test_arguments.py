@@ -1,0 +1,84 @@
+"""The command line: words to a layer, and refusals that repeat no password."""
+
+from __future__ import annotations
+
+import pytest
+
+from smbserver.cli.arguments import layer_from, parse, parser
+from smbserver.config.environment import VARIABLES
+from smbserver.config.options import Layer
+from smbserver.config.settings import ShareSettings
+from smbserver.config.words import User
+from smbserver.errors import ConfigError
+from smbserver.objects.server_state import Encryption
+
+
+def test_nothing_said() -> None:
+    assert layer_from(parse([])) == Layer()
+
+
+def test_every_option() -> None:
+    words = (
+        "--share a=/srv/a --share /srv/b:ro --user ann --user bob:x:y --password-file f --guest --bind ::1 "
+        "--bind 127.0.0.1 --port 0 --name NAS --signing enabled --encryption off --min-dialect 2.1 --max-dialect 3.0"
+    )
+    assert layer_from(parse(words.split())) == Layer(
+        shares=(ShareSettings("a", "/srv/a"), ShareSettings("b", "/srv/b", True)),
+        users=(User("ann"), User("bob", "x:y")),
+        password_file="f",
+        guest=True,
+        bind=("::1", "127.0.0.1"),
+        port=0,
+        server_name="NAS",
+        signing_required=False,
+        encryption=Encryption.OFF,
+        min_dialect=0x0210,
+        max_dialect=0x0300,
+    )
+
+
+def test_a_file_that_allows_guests_can_be_overruled() -> None:
+    assert layer_from(parse(["--no-guest"])).guest is False
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (["--port", "x"], "--port"),
+        (["--share", ""], "--share"),
+        (["--user", "a/b:secret"], "--user"),
+        (["--name", "a b"], "--name"),
+        (["--min-dialect", "1"], "--min-dialect"),
+    ],
+)
+def test_a_wrong_word_names_its_option(words: list[str], option: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{option}: ") as raised:
+        layer_from(parse(words))
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--usr", "ann:secret"], "unknown option --usr"),
+        (["--usr=ann:secret"], "unknown option --usr"),
+        (["--pass", "secret"], "unknown option --pass"),  # not an abbreviation of --password-file
+        (["/srv/data"], "a directory is given with --share DIR"),
+        (["ann:secret"], "a directory is given with --share DIR"),
+    ],
+)
+def test_unknown_words_are_not_repeated(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        parse(words)
+    said = capsys.readouterr().err
+    assert message in said
+    assert "secret" not in said
+
+
+def test_help_tells_of_ps_of_every_variable_and_of_the_file() -> None:
+    text = parser().format_help()
+    for word in ("(ps)", "chmod 600", "[[share]]", "[limits]", *VARIABLES):
+        assert word in text
+    assert max(map(len, text.split("\n"))) <= 120
