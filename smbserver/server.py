@@ -22,6 +22,7 @@ from typing import Final, TypeVar
 
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
+from smbserver.backend.memory import MemoryBackend
 from smbserver.backend.posix import PosixBackend
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
@@ -124,11 +125,11 @@ class Server:
         settings = self.settings
         try:
             accounts = Accounts([Account.from_password(*user) for user in settings.users], settings.guest)
+            self._runtime = AsyncioRuntime(loop)
             for share in settings.shares:
-                self._shares.append(_open_share(share))
+                self._shares.append(_open_share(share, self._runtime))
                 if not share.in_memory and not share.read_only and not os.access(share.path, os.W_OK):
                     self.notes.append(_may_not("write to", share.path))
-            self._runtime = AsyncioRuntime(loop)
             policy = Policy(
                 settings.min_dialect,
                 settings.max_dialect,
@@ -292,9 +293,10 @@ def _flushed(opened: Open, waiter: Waiter[None]) -> None:
         log.error("%r could not be flushed: %s", "\\".join(opened.path), error.strerror)
 
 
-def _open_share(share: ShareSettings) -> Share:
+def _open_share(share: ShareSettings, runtime: AsyncioRuntime) -> Share:
     if share.in_memory:
-        raise ConfigError(f"share {share.name}: shares in memory are not supported")
+        memory = MemoryBackend(runtime.now)
+        return Share(share.name, memory, share.comment, share.read_only, share.encrypt)
     try:
         backend = PosixBackend(share.path)
     except FileNotFoundError:

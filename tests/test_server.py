@@ -43,13 +43,16 @@ def opens_of(server: Server) -> list[Open]:
     return [opened for session in server._state.sessions.values() for opened in session.opens.values()]
 
 
+def server_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("smbserver-io")]
+
+
 @pytest.fixture
 def nothing_left() -> Iterator[None]:
     """No descriptor and no thread of a server outlives the test."""
 
-    def held() -> tuple[int, list[str]]:
-        threads = [thread.name for thread in threading.enumerate() if thread.name.startswith("smbserver-io")]
-        return len(os.listdir("/proc/self/fd")), threads
+    def held() -> tuple[int, int]:
+        return len(os.listdir("/proc/self/fd")), len(server_threads())
 
     before = held()
     yield
@@ -92,7 +95,10 @@ def test_two_servers_in_one_process(tmp_path: Path) -> None:
         (lambda folder: settings_for(folder / "none"), "share data: no such directory: "),
         (lambda folder: settings_for(folder / "file"), "share data: not a directory: "),
         (lambda folder: settings_for(folder / ("x" * 300)), "File name too long"),
-        (lambda folder: Settings((ShareSettings("d", str(folder)),), bind=("198.51.100.9",), port=0), "--bind 198.51.100"),
+        (
+            lambda folder: Settings((ShareSettings("d", str(folder)),), bind=("198.51.100.9",), port=0),
+            "--bind 198.51.100",
+        ),
         (lambda folder: Settings((ShareSettings("d", str(folder)),), users=(("a", "x"), ("A", "y"))), "given twice"),
     ],
 )
@@ -149,9 +155,9 @@ def test_too_many_connections(tmp_path: Path, limits: Limits) -> None:
 
             def client() -> tuple[bytes, bytes]:
                 with connect("127.0.0.1", port_of(server), "ann", "secret") as first:
-                    with connect("127.0.0.1", port_of(server), "ann", "secret"):
-                        with socket.create_connection(("127.0.0.1", port_of(server)), 10) as third:
-                            refused = third.recv(1)
+                    second = connect("127.0.0.1", port_of(server), "ann", "secret")
+                    with second, socket.create_connection(("127.0.0.1", port_of(server)), 10) as third:
+                        refused = third.recv(1)
                     tree = first.tree("data")
                     tree.disconnect()  # a round trip, in which the server sees the second one's end
                     return refused, copy_in_and_out(port_of(server), "file")
@@ -202,6 +208,7 @@ def test_the_end_waits_for_a_flush_under_way_and_the_client_gets_its_answer(tmp_
             message = await in_thread(lambda: tree.submit(commands.flush(file.file_id)))
             await in_thread(lambda: held.begun.wait(30))
             stopping = asyncio.create_task(server.stop())
+            await asyncio.sleep(0)  # it has begun
             refused = await in_thread(lambda: closed_port(port_of(server)))
             assert refused
             assert not stopping.done()
@@ -240,6 +247,8 @@ def test_a_disk_that_does_not_answer_does_not_hold_the_end(tmp_path: Path) -> No
             assert not await server.stop()
             assert time.monotonic() - begun < 5
             held.go.set()
+            for thread in server_threads():
+                await in_thread(lambda thread=thread: thread.join(30))
         await only_this_task()
 
     asyncio.run(drain())
@@ -308,5 +317,15 @@ def test_guests_only_when_allowed(tmp_path: Path) -> None:
             return await in_thread(client)
 
     assert "file" in asyncio.run(serve(True))
-    with pytest.raises(Exception, match="LOGON_FAILURE|0xC000006D|0xc000006d"):
+    with pytest.raises(Exception, match=r"LOGON_FAILURE|0xC000006D|0xc000006d"):
         asyncio.run(serve(False))
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_share_in_memory() -> None:
+    async def serve() -> None:
+        shares = (ShareSettings("data", "memory:"),)
+        async with Server(Settings(shares, users=USERS, bind=("127.0.0.1",), port=0)) as server:
+            assert await in_thread(lambda: copy_in_and_out(port_of(server), "file")) == b"file"
+
+    asyncio.run(serve())

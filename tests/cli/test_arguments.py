@@ -67,9 +67,7 @@ def test_a_wrong_word_names_its_option(words: list[str], option: str) -> None:
         (["ann:secret"], "a directory is given with --share DIR"),
     ],
 )
-def test_unknown_words_are_not_repeated(
-    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unknown_words_are_not_repeated(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="2"):
         parse(words)
     said = capsys.readouterr().err

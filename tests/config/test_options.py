@@ -22,7 +22,9 @@ def choose(*layers: Layer) -> Chosen:
 
 
 def test_the_first_source_that_speaks_wins_option_by_option() -> None:
-    chosen = choose(Layer(port=1, guest=False), Layer(port=2, guest=True, min_dialect=0x0300), Layer(min_dialect=0x0210))
+    chosen = choose(
+        Layer(port=1, guest=False), Layer(port=2, guest=True, min_dialect=0x0300), Layer(min_dialect=0x0210)
+    )
     assert (chosen.settings.port, chosen.settings.guest, chosen.settings.min_dialect) == (1, False, 0x0300)
 
 

@@ -33,7 +33,7 @@ def test_shares(text: str, expected: ShareSettings) -> None:
 
 
 def test_a_directory_whose_name_is_no_share_name() -> None:
-    with pytest.raises(ConfigError, match="not a share name: 'a=b'.* give it another one with NAME=/srv/a=b$"):
+    with pytest.raises(ConfigError, match=r"not a share name: 'a=b'.* give it another one with NAME=/srv/a=b$"):
         words.share("/srv/a=b")
 
 
@@ -90,5 +90,5 @@ def test_the_other_words() -> None:
 
 
 def test_said_in_puts_the_place_first() -> None:
-    with pytest.raises(ConfigError, match="^--port: not a port: 'x'"), words.said_in("--port"):
+    with pytest.raises(ConfigError, match=r"^--port: not a port: 'x'"), words.said_in("--port"):
         words.port("x")
