@@ -22,6 +22,7 @@ encryption = "required"
 min_dialect = "3.0"
 max_dialect = "3.1.1"
 guest = false
+delay_failed_logins = false
 password_file = "passwords"
 
 [limits]
@@ -66,6 +67,7 @@ def test_every_key(tmp_path: Path) -> None:
         users=(User("ann", "secret"), User("bob")),
         password_file=f"{tmp_path}/passwords",
         guest=False,
+        delay_failed_logins=False,
         bind=("127.0.0.1", "::1"),
         port=1445,
         signing_required=False,
