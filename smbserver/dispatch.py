@@ -151,7 +151,7 @@ def _guarded(work: Work, call: Callable[[], Outcome]) -> Outcome:
         return error_reply(status.INTERNAL_ERROR)
 
 
-def error_reply(code: int, data: bytes = b"", in_context: bool = False) -> Reply:
+def error_reply(code: int, data: bytes | None = None, in_context: bool = False) -> Reply:
     """An SMB2 ERROR response; `in_context` puts the data into an error context, as 3.1.1 wants it."""
     return Reply([error.encode(data, in_context)], code)
 

@@ -4,10 +4,11 @@
 class StatusError(Exception):
     """Answer the request with this NTSTATUS and keep the connection.
 
-    `data` is the error data of an SMB2 ERROR response ([MS-SMB2] 2.2.2), empty for most.
+    `data` is the error data of an SMB2 ERROR response ([MS-SMB2] 2.2.2). None is not the same as empty: at 3.1.1 empty
+    data has a context around it.
     """
 
-    def __init__(self, status: int, data: bytes = b"") -> None:
+    def __init__(self, status: int, data: bytes | None = None) -> None:
         super().__init__(f"NTSTATUS 0x{status:08X}")
         self.status = status
         self.data = data

@@ -1,7 +1,11 @@
 """CLOSE ([MS-SMB2] 3.3.5.10)."""
 
+import logging
+
 from smbserver.connection.work import Reply, Work
 from smbserver.wire import close as wire
+
+log = logging.getLogger(__name__)
 
 
 def close(request: wire.CloseRequest, work: Work) -> Reply:
@@ -9,8 +13,10 @@ def close(request: wire.CloseRequest, work: Work) -> Reply:
     opened = work.need_open()
     body = wire.EMPTY_RESPONSE
     if request.flags & wire.FLAG_POSTQUERY_ATTRIB:
-        meta = opened.handle.metadata()
-        body = wire.encode_response(*meta[:7])
+        try:
+            body = wire.encode_response(*opened.handle.metadata()[:7])
+        except OSError as error:  # the open ends all the same; the reply says that it has no attributes
+            log.info("%s: no attributes at close: %s", work.connection.name, error.strerror)
     work.need_session().opens.pop(opened.volatile_id, None)
     opened.close(work.connection.server.files)
     return Reply([body])

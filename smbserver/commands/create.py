@@ -123,6 +123,8 @@ def _check_arguments(request: wire.CreateRequest) -> None:
         options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in _OVERWRITES
     ):
         raise StatusError(status.INVALID_PARAMETER)
+    if options & attributes.FILE_NON_DIRECTORY_FILE and request.name.endswith("\\"):
+        raise StatusError(status.OBJECT_NAME_INVALID)
     contexts = request.contexts
     if wire.EA_BUFFER in contexts:
         raise StatusError(status.EAS_NOT_SUPPORTED)
@@ -163,6 +165,8 @@ def _open(
 def _granted(request: wire.CreateRequest, maximal: int) -> int:
     """The rights of the open, all of them within `maximal`, else ACCESS_DENIED."""
     wanted = access.expand_generic(request.desired_access & ~access.MAXIMUM_ALLOWED)
+    if request.create_options & attributes.FILE_NO_INTERMEDIATE_BUFFERING:
+        wanted &= ~access.FILE_APPEND_DATA  # [MS-SMB2] 3.3.5.9
     if wanted & ~maximal:
         raise StatusError(status.ACCESS_DENIED)
     if request.desired_access & access.MAXIMUM_ALLOWED:
@@ -226,6 +230,7 @@ def _open_existing(
         try:
             handle.truncate(0)
             handle.set_attributes(request.file_attributes | attributes.ARCHIVE)
+            _allocate(request, handle)
         except BaseException:
             handle.close()
             raise
@@ -244,19 +249,26 @@ def _make(
     granted = _granted(request, tree.maximal_access)
     _check_delete_on_close(request, granted, None)
     wanted = request.file_attributes & attributes.SETTABLE
+    if is_directory and wanted & attributes.TEMPORARY:
+        raise StatusError(status.INVALID_PARAMETER)
     now = work.connection.server.runtime.now()
     if is_directory:
         handle = backend.create_directory(located, wanted, now)
     else:
         handle = backend.create_file(located, wanted | attributes.ARCHIVE, now)
-        size = request.contexts.get(wire.ALLOCATION_SIZE)
-        if size is not None and len(size) == 8:
-            try:
-                handle.allocate(int.from_bytes(size, "little"))
-            except BaseException:
-                handle.close()
-                raise
+        try:
+            _allocate(request, handle)
+        except BaseException:
+            handle.close()
+            raise
     return handle, attributes.CREATED, granted
+
+
+def _allocate(request: wire.CreateRequest, handle: Handle) -> None:
+    """[MS-SMB2] 3.3.5.9.3: the room that a file just made or emptied will need."""
+    size = request.contexts.get(wire.ALLOCATION_SIZE)
+    if size is not None and len(size) == 8:
+        handle.allocate(int.from_bytes(size, "little"))
 
 
 def _check_delete_on_close(request: wire.CreateRequest, granted: int, meta: Metadata | None) -> None:

@@ -13,17 +13,20 @@ from smbserver.wire.directory_info import CLASSES, EntryList
 
 # Entries of one reply are made without a pause for other clients: this many bytes take some 20 ms.
 MAX_BATCH: Final = 256 * 1024
+# FileIdExtdDirectoryInformation and its 64-bit relatives ([MS-SMB2] 3.3.5.18).
+_KNOWN_UNSUPPORTED: Final = (60, 78, 79, 80, 81)
 
 
 def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
     """The next entries that match, as many as fit; NO_SUCH_FILE or NO_MORE_FILES when there are none."""
     opened = work.need_open()
-    if request.file_information_class not in CLASSES:
-        raise StatusError(status.INVALID_INFO_CLASS)
     if not opened.handle.is_directory:
-        raise StatusError(status.INVALID_PARAMETER)
+        raise StatusError(status.NOT_SUPPORTED if request.flags & wire.REOPEN else status.INVALID_PARAMETER)
     if not opened.granted & access.FILE_LIST_DIRECTORY:
         raise StatusError(status.ACCESS_DENIED)
+    if request.file_information_class not in CLASSES:
+        known = request.file_information_class in _KNOWN_UNSUPPORTED
+        raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
     dialect = work.connection.dialect
     room = request.output_buffer_length
     if dialect is None or room > dialect.max_size:

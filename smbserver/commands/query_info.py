@@ -6,7 +6,7 @@ from typing import Final
 from smbserver.connection.work import Buffer, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, security, status
-from smbserver.nt.names import MAX_COMPONENT_UNITS
+from smbserver.nt.names import MAX_COMPONENT_UNITS, is_short
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import QUOTA, PipeHandle
 from smbserver.wire import file_info, fs_info
@@ -42,6 +42,8 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     if opened.pipe is not None:
         return _pipe(request, opened, opened.pipe)
     if request.info_type == wire.INFO_FILE:
+        if request.file_info_class == file_info.NORMALIZED_NAME and not dialect.preauth:
+            raise StatusError(status.NOT_SUPPORTED)  # 3.3.5.20.1: from 3.1.1 on
         return _fit(_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
         return _fit(_file_system(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
@@ -54,8 +56,8 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
 
 def _fit(data: bytes, fixed: int, room: int) -> Reply:
     """All of it, or as much as there is room for behind the fixed part ([MS-SMB2] 3.3.5.20.1)."""
-    if room < fixed and room < len(data):
-        raise StatusError(status.INFO_LENGTH_MISMATCH)
+    if room < fixed:
+        raise StatusError(status.INFO_LENGTH_MISMATCH, b"")
     body: list[Buffer] = [wire.encode_response(data[:room])]
     return Reply(body, status.BUFFER_OVERFLOW if len(data) > room else status.SUCCESS)
 
@@ -90,12 +92,18 @@ def _file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         raise StatusError(status.INVALID_INFO_CLASS)
     if info_class in _NEED_READ_ATTRIBUTES:
         _need_read_attributes(opened)
+    last = opened.path[-1] if opened.path else ""
     view = file_info.OpenView(
-        "\\".join(opened.path), opened.granted, opened.mode, opened.position, opened.state.delete_pending
+        "\\".join(opened.path),
+        opened.granted,
+        opened.mode,
+        opened.position,
+        opened.state.delete_pending,
+        last if is_short(last) else "",
     )
     data = file_info.encode(info_class, opened.handle.metadata(), view)
-    if data is None:
-        raise StatusError(status.INVALID_INFO_CLASS)
+    if data is None:  # a name that is not 8.3 has no other one: none are made up ([MS-FSA] 2.1.5.12.4)
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     return data
 
 
@@ -107,6 +115,8 @@ def _file_system(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         fs_info.SIZE: lambda: fs_info.size(backend.space()),
         fs_info.FULL_SIZE: lambda: fs_info.full_size(backend.space()),
         fs_info.DEVICE: fs_info.device,
+        fs_info.CONTROL: fs_info.control,
+        fs_info.OBJECT_ID: lambda: fs_info.object_id(backend.serial_number.to_bytes(4, "little").rjust(16, b"\0")),
         fs_info.SECTOR_SIZE: lambda: fs_info.sector_size(backend.space()),
         fs_info.ATTRIBUTE: lambda: fs_info.attribute(
             fs_info.FILE_CASE_PRESERVED_NAMES

@@ -3,6 +3,7 @@
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
+from smbserver.objects.open import Open
 from smbserver.objects.pipe import Message, PipeHandle
 from smbserver.wire import read as wire
 
@@ -29,13 +30,16 @@ def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytea
     data = opened.handle.read(length, offset)
     if data is None:
         handle, minimum = opened.handle, request.minimum_count
-        return work.offload(lambda: handle.read_blocking(length, offset), lambda found: _reply(found, length, minimum))
-    return _reply(data, length, request.minimum_count)
+        return work.offload(
+            lambda: handle.read_blocking(length, offset), lambda found: _reply(opened, found, offset, length, minimum)
+        )
+    return _reply(opened, data, offset, length, request.minimum_count)
 
 
-def _reply(data: bytes | bytearray, length: int, minimum: int) -> Reply:
+def _reply(opened: Open, data: bytes | bytearray, offset: int, length: int, minimum: int) -> Reply:
     if len(data) < minimum or (not data and length):
         raise StatusError(status.END_OF_FILE)
+    opened.position = offset + len(data)
     return Reply([wire.encode_response(len(data)), data])
 
 

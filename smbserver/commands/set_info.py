@@ -12,9 +12,14 @@ from smbserver.waiter import Waiter
 from smbserver.wire import file_info
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import set_info as wire
-from smbserver.wire.query_info import INFO_FILE
+from smbserver.wire.query_info import INFO_FILE, INFO_FILESYSTEM, INFO_QUOTA, INFO_SECURITY
 
 _LAST_SIZE: Final = 0x7FFFFFFFFFFFFFFF
+_SYNCHRONOUS: Final = attributes.FILE_SYNCHRONOUS_IO_ALERT | attributes.FILE_SYNCHRONOUS_IO_NONALERT
+_SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTIAL_ONLY | _SYNCHRONOUS
+# EAs, quotas, object ids, short names, and the extended forms of disposition and rename: documented as settable, not
+# had here ([MS-SMB2] 3.3.5.21.1).
+_KNOWN_UNSUPPORTED: Final = (15, 29, 32, file_info.SHORT_NAME, 64, 65)
 
 _Setter = Callable[[memoryview, Open, Work], Waiter[None] | None]  # what must be waited for before it can be done
 
@@ -27,11 +32,15 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(len(request.data))
     if request.info_type != INFO_FILE:
-        raise StatusError(status.NOT_SUPPORTED)
+        known = request.info_type in (INFO_FILESYSTEM, INFO_SECURITY, INFO_QUOTA)
+        raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_PARAMETER)
     setters = _SETTERS if opened.pipe is None else _PIPE_SETTERS
     setter = setters.get(request.file_info_class)
     if setter is None:
-        raise StatusError(status.INVALID_INFO_CLASS)
+        known = request.file_info_class in _KNOWN_UNSUPPORTED and opened.pipe is None
+        raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
+    if len(request.data) < file_info.SET_SIZE.get(request.file_info_class, 0):
+        raise StatusError(status.INFO_LENGTH_MISMATCH)
     wait = setter(request.data, opened, work)
     if wait is not None:
         return Pending(wait, lambda _: set_info(request, work), can_cancel=True)
@@ -46,14 +55,14 @@ def _need(opened: Open, rights: int) -> None:
 def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
     _need(opened, access.FILE_WRITE_ATTRIBUTES)
     change = file_info.decode_basic(data)
-    wanted = change.attributes
-    if wanted & ~attributes.KNOWN:
-        raise StatusError(status.INVALID_PARAMETER)
+    wanted = change.attributes  # bits nobody can set are ignored: tar of smbclient sends a Unix mode here
     if wanted:
         if wanted & attributes.DIRECTORY and not opened.handle.is_directory:
             raise StatusError(status.INVALID_PARAMETER)
         if wanted & attributes.TEMPORARY and opened.handle.is_directory:
             raise StatusError(status.INVALID_PARAMETER)
+        if not opened.path:
+            wanted &= ~(attributes.HIDDEN | attributes.SYSTEM)  # nobody hides the root
         opened.handle.set_attributes(wanted)
     # -1 and -2 stop and restart automatic updates for this open; POSIX keeps updating, which is what -2 asks for.
     times = [time if time > 0 else None for time in change[:4]]
@@ -67,6 +76,7 @@ def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | No
     target = file_info.decode_rename(data)
     old, new = _target_path(target, opened)
     files = work.connection.server.files
+    _check_directory(new[:-1], opened, work)
     if opened.handle.is_directory and files.has_open_below(opened.backend, old):
         raise StatusError(status.ACCESS_DENIED)
     located = opened.backend.locate(new)
@@ -88,6 +98,18 @@ def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | No
         located.close()
     files.renamed(opened.backend, old, moved)
     return None
+
+
+def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
+    """The target's directory is opened to add a name, by an open that does not share DELETE ([MS-FSA] note 185)."""
+    located = opened.backend.locate(directory)
+    try:
+        state = None if located.identity is None else work.connection.server.files.find(located.identity)
+    finally:
+        located.close()
+    if state is not None:
+        wanted = access.FILE_ADD_SUBDIRECTORY if opened.handle.is_directory else access.FILE_ADD_FILE
+        state.check_open(wanted, access.FILE_SHARE_READ | access.FILE_SHARE_WRITE)
 
 
 def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:
@@ -148,10 +170,16 @@ def _set_position(data: memoryview, opened: Open, work: Work) -> None:
 
 
 def _set_mode(data: memoryview, opened: Open, work: Work) -> None:
+    """[MS-FSA] 2.1.5.15.8. The synchronous flags say how this client waits and may be swapped, not given or taken."""
     mode = file_info.decode_u32(data)
-    if mode & ~attributes.MODE_OPTIONS:
+    if mode & ~_SETTABLE_MODE or mode & _SYNCHRONOUS == _SYNCHRONOUS:
         raise StatusError(status.INVALID_PARAMETER)
-    opened.mode = mode
+    if (mode & _SYNCHRONOUS != 0) != (opened.mode & _SYNCHRONOUS != 0):
+        raise StatusError(status.INVALID_PARAMETER)
+    kept = opened.mode & ~_SETTABLE_MODE
+    if opened.mode & attributes.FILE_NO_INTERMEDIATE_BUFFERING:
+        mode = mode & ~attributes.FILE_WRITE_THROUGH | opened.mode & attributes.FILE_WRITE_THROUGH
+    opened.mode = kept | mode
 
 
 def _size(data: memoryview, opened: Open) -> int:
@@ -172,6 +200,14 @@ def _set_allocation(data: memoryview, opened: Open, work: Work) -> None:
         opened.handle.truncate(size)
     else:
         opened.handle.allocate(size)
+
+
+def _set_valid_data_length(data: memoryview, opened: Open, work: Work) -> None:
+    """[MS-FSA] 2.1.5.15.15. All bytes up to the end of a file are valid here, holes are zeros; so there is one length
+    that may be set, and nothing is to be done for it.
+    """
+    if _size(data, opened) != opened.handle.metadata().end_of_file:
+        raise StatusError(status.INVALID_PARAMETER)
 
 
 def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> None:
@@ -200,4 +236,5 @@ _SETTERS: Final[dict[int, _Setter]] = {
     file_info.MODE: _set_mode,
     file_info.ALLOCATION: _set_allocation,
     file_info.END_OF_FILE: _set_end_of_file,
+    file_info.VALID_DATA_LENGTH: _set_valid_data_length,
 }

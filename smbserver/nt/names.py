@@ -9,6 +9,7 @@ from smbserver.nt import status
 # [MS-FSCC] 2.1.5.2: a component has at most 255 UTF-16 units; the whole name fits CREATE's 16-bit length.
 MAX_COMPONENT_UNITS: Final = 255
 MAX_COMPONENTS: Final = 256  # a path cannot need more levels than this; bounds the work of a resolution
+NOT_IN_SHORT: Final = frozenset(" +,;=[]")  # beside what no name may have
 FORBIDDEN: Final = frozenset('"*/:<>?\\|') | {chr(c) for c in range(32)}
 
 DOS_STAR: Final = "<"
@@ -62,6 +63,14 @@ def fold(name: str) -> str:
         return name.upper()
     name = unicodedata.normalize("NFC", name)
     return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)
+
+
+def is_short(name: str) -> bool:
+    """Whether a name is 8.3 already, and so its own short name ([MS-FSA] 2.1.5.1.1, [MS-FSCC] 2.1.5.2.1)."""
+    base, dot, extension = name.partition(".")
+    if not 0 < len(base) <= 8 or len(extension) > 3 or (dot and not extension):
+        return False
+    return name.isascii() and NOT_IN_SHORT.isdisjoint(name) and "." not in extension
 
 
 def has_wildcard(pattern: str) -> bool:

@@ -28,13 +28,15 @@ class ErrorResponse(NamedTuple):
     contexts: tuple[ErrorContext, ...]
 
 
-def encode(data: bytes = b"", in_context: bool = False) -> bytes:
+def encode(data: bytes | None = None, in_context: bool = False) -> bytes:
     """The body of an error response; one filler byte stands for absent data.
 
-    `in_context` is how a 3.1.1 connection gets the data: as one error context of the default kind (3.3.4.4).
+    `in_context` is how a 3.1.1 connection gets the data, empty data too (3.3.5.20.1): as one error context of the
+    default kind (3.3.4.4).
     """
-    if data and in_context:
+    if data is not None and in_context:
         return encode_contexts((ErrorContext(ID_DEFAULT, data),))
+    data = data or b""
     return LAYOUT.pack(9, 0, 0, len(data)) + (data or b"\0")
 
 

@@ -23,10 +23,13 @@ ALIGNMENT: Final = 17
 ALL: Final = 18
 ALLOCATION: Final = 19
 END_OF_FILE: Final = 20
+ALTERNATE_NAME: Final = 21
 STREAM: Final = 22
 COMPRESSION: Final = 28
 NETWORK_OPEN: Final = 34
 ATTRIBUTE_TAG: Final = 35
+VALID_DATA_LENGTH: Final = 39
+SHORT_NAME: Final = 40
 NORMALIZED_NAME: Final = 48
 
 _BASIC = Struct("<QQQQII")
@@ -40,33 +43,51 @@ _COMPRESSION = Struct("<QHBBB3x")
 _RENAME = Struct("<B7xQI")
 
 # The shortest buffer that may be asked of each class; a shorter one is INFO_LENGTH_MISMATCH ([MS-SMB2] 3.3.5.20.1).
+# [MS-FSA] 2.1.5.12 counts the first character of a name and the padding behind it.
 FIXED_SIZE: Final = {
     BASIC: 40,
     STANDARD: 24,
     INTERNAL: 8,
     EA: 4,
     ACCESS: 4,
-    NAME: 4,
+    NAME: 8,
     POSITION: 8,
     MODE: 4,
     ALIGNMENT: 4,
-    ALL: 100,
-    STREAM: 24,
+    ALL: 104,
+    ALTERNATE_NAME: 8,
+    STREAM: 32,
     COMPRESSION: 16,
     NETWORK_OPEN: 56,
     ATTRIBUTE_TAG: 8,
-    NORMALIZED_NAME: 4,
+    NORMALIZED_NAME: 8,
+}
+# The least a client may send to set a class; less is INFO_LENGTH_MISMATCH ([MS-FSA] 2.1.5.15).
+SET_SIZE: Final = {
+    BASIC: 40,
+    RENAME: 20,
+    LINK: 20,
+    DISPOSITION: 1,
+    POSITION: 8,
+    MODE: 4,
+    ALLOCATION: 8,
+    END_OF_FILE: 8,
+    VALID_DATA_LENGTH: 8,
 }
 
 
 class OpenView(NamedTuple):
-    """What an information class can tell of an open beside the file's metadata. `name` is the path below the share."""
+    """What an information class can tell of an open beside the file's metadata.
+
+    `name` is the path below the share; `short_name` the last component's 8.3 name, empty when it has none.
+    """
 
     name: str
     granted_access: int
     mode: int
     position: int
     delete_pending: bool
+    short_name: str = ""
 
 
 def basic(meta: Metadata) -> bytes:
@@ -160,6 +181,8 @@ def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
         return _U32.pack(view.granted_access)
     if info_class == NAME:
         return name_information("\\" + view.name)
+    if info_class == ALTERNATE_NAME:
+        return name_information(view.short_name) if view.short_name else None
     if info_class == NORMALIZED_NAME:
         return name_information(view.name)
     if info_class == POSITION:

@@ -11,7 +11,9 @@ VOLUME: Final = 1
 SIZE: Final = 3
 DEVICE: Final = 4
 ATTRIBUTE: Final = 5
+CONTROL: Final = 6
 FULL_SIZE: Final = 7
+OBJECT_ID: Final = 8
 SECTOR_SIZE: Final = 11
 
 FILE_CASE_SENSITIVE_SEARCH: Final = 0x00000001
@@ -32,7 +34,16 @@ FILE_READ_ONLY_VOLUME: Final = 0x00080000
 FILE_DEVICE_DISK: Final = 0x07
 FILE_REMOTE_DEVICE: Final = 0x10
 
-FIXED_SIZE: Final = {VOLUME: 24, SIZE: 24, DEVICE: 8, ATTRIBUTE: 16, FULL_SIZE: 32, SECTOR_SIZE: 28}
+FIXED_SIZE: Final = {
+    VOLUME: 24,
+    SIZE: 24,
+    DEVICE: 8,
+    ATTRIBUTE: 16,
+    CONTROL: 48,
+    OBJECT_ID: 64,
+    FULL_SIZE: 32,
+    SECTOR_SIZE: 28,
+}
 
 _VOLUME = Struct("<QIIBB")
 _SIZE = Struct("<QQII")
@@ -40,6 +51,9 @@ _FULL_SIZE = Struct("<QQQII")
 _DEVICE = Struct("<II")
 _ATTRIBUTE = Struct("<III")
 _SECTOR_SIZE = Struct("<IIIIIII")
+
+_CONTROL = Struct("<QQQQQII")
+_NO_LIMIT: Final = 0xFFFFFFFFFFFFFFFF
 
 SECTOR: Final = 512
 
@@ -76,6 +90,16 @@ def attribute(flags: int, maximum_component_length: int, file_system_name: str) 
     """FileFsAttributeInformation (2.5.1)."""
     raw = file_system_name.encode("utf-16-le")
     return _ATTRIBUTE.pack(flags, maximum_component_length, len(raw)) + raw
+
+
+def control() -> bytes:
+    """FileFsControlInformation (2.5.2): quotas are neither counted nor enforced, and limit nobody."""
+    return _CONTROL.pack(0, 0, 0, _NO_LIMIT, _NO_LIMIT, 0, 0)
+
+
+def object_id(volume_id: bytes) -> bytes:
+    """FileFsObjectIdInformation (2.5.6): 16 bytes that name the volume, and nothing about it."""
+    return volume_id + bytes(48)
 
 
 def sector_size(space: VolumeSpace) -> bytes:
