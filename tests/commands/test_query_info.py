@@ -1,0 +1,173 @@
+"""QUERY_INFO: the least room of each class, what is cut, which rights are needed, what is refused."""
+
+from __future__ import annotations
+
+from struct import unpack_from
+
+import pytest
+
+from conformance.client import commands, queries
+from conformance.client.protocol import (
+    GENERIC_READ,
+    INFO_FILE,
+    INFO_FILESYSTEM,
+    INFO_QUOTA,
+    INFO_SECURITY,
+    READ_ATTRIBUTES,
+    READ_DATA,
+    SMB_3_0_2,
+    SMB_3_1_1,
+)
+from conformance.client.session import File, Options
+from smbserver.nt import status
+from tests.harness import World
+
+# [MS-FSA] 2.1.5.12 and 2.1.5.13: class, least room, size of the whole answer for a file called "file".
+FILE_CLASSES = [
+    (4, 40, 40),
+    (5, 24, 24),
+    (6, 8, 8),
+    (7, 4, 4),
+    (8, 4, 4),
+    (9, 8, 4 + 10),
+    (14, 8, 8),
+    (16, 4, 4),
+    (17, 4, 4),
+    (18, 104, 100 + 10),
+    (21, 8, 4 + 8),
+    (22, 32, 24 + 14),
+    (28, 16, 16),
+    (34, 56, 56),
+    (35, 8, 8),
+    (48, 8, 4 + 8),
+]
+FILE_SYSTEM_CLASSES = [
+    (1, 24, 18 + 8),
+    (3, 24, 24),
+    (4, 8, 8),
+    (5, 16, 12 + 8),
+    (6, 48, 48),
+    (7, 32, 32),
+    (8, 64, 64),
+    (11, 28, 28),
+]
+BY_KIND = [(INFO_FILE, *row) for row in FILE_CLASSES] + [(INFO_FILESYSTEM, *row) for row in FILE_SYSTEM_CLASSES]
+
+
+@pytest.fixture
+def file(world: World) -> File:
+    return world.tree().create("file")
+
+
+def asked(file: File, kind: int, level: int, room: int, additional: int = 0) -> tuple[int, bytes]:
+    reply = file.tree.call(queries.query_info(file.file_id, kind, level, room, additional))
+    return reply.status, queries.decode_buffer(reply) if reply.status in (0, status.BUFFER_OVERFLOW) else reply.body
+
+
+@pytest.mark.parametrize(("kind", "level", "least", "whole"), BY_KIND)
+def test_the_room_a_class_needs(file: File, kind: int, level: int, least: int, whole: int) -> None:
+    for room in (0, least - 1):
+        assert asked(file, kind, level, room)[0] == status.INFO_LENGTH_MISMATCH
+    code, data = asked(file, kind, level, least)
+    assert (code, len(data)) == (status.BUFFER_OVERFLOW if least < whole else status.SUCCESS, min(least, whole))
+    assert asked(file, kind, level, 65536) == (status.SUCCESS, asked(file, kind, level, max(least, whole))[1])
+    assert len(asked(file, kind, level, 65536)[1]) == whole
+
+
+@pytest.mark.parametrize(
+    ("dialect", "expected"), [(SMB_3_0_2, bytes.fromhex("0900000000000000") + b"\0"), (SMB_3_1_1, None)]
+)
+def test_error_data_has_a_context_at_311(world: World, dialect: int, expected: bytes | None) -> None:
+    file = world.tree("data", Options(dialects=(dialect,))).create("file")
+    body = asked(file, INFO_FILE, 4, 0)[1]
+    assert body == (expected if expected is not None else bytes.fromhex("0900010008000000") + bytes(8))
+    needed = asked(file, INFO_SECURITY, 0, 0, 7)
+    assert needed[0] == status.BUFFER_TOO_SMALL
+    tail = needed[1][8:] if dialect == SMB_3_0_2 else needed[1][16:]
+    size = int.from_bytes(tail[:4], "little")
+    assert len(asked(file, INFO_SECURITY, 0, size, 7)[1]) == size
+
+
+@pytest.mark.parametrize(
+    ("name", "short"),
+    [
+        *((name, True) for name in ("file", "README.TXT", "a.b")),
+        *((name, False) for name in ("a.b.c", "longer-than.it", "a.html", "with space", "a+b", ".hidden", "ä", "dot.")),
+    ],
+)
+def test_a_short_name_is_one_that_is_short_already(world: World, name: str, short: bool) -> None:
+    code, data = asked(world.tree().create(name), INFO_FILE, 21, 1024)
+    if short:
+        assert (code, data[4:].decode("utf-16-le")) == (status.SUCCESS, name)
+    else:
+        assert code == status.OBJECT_NAME_NOT_FOUND
+
+
+def test_names(world: World) -> None:
+    tree = world.tree()
+    tree.open("folder", access=GENERIC_READ, disposition=2, options=1)
+    file = tree.create("folder\\File")
+    assert asked(file, INFO_FILE, 9, 1024)[1][4:].decode("utf-16-le") == "\\folder\\File"
+    assert asked(file, INFO_FILE, 48, 1024)[1][4:].decode("utf-16-le") == "folder\\File"
+    root = tree.open("", access=GENERIC_READ)
+    assert asked(root, INFO_FILE, 9, 1024)[1] == b"\2\0\0\0\\\0"
+    assert asked(root, INFO_FILE, 21, 1024)[0] == status.OBJECT_NAME_NOT_FOUND
+
+
+def test_the_normalized_name_came_with_311(world: World) -> None:
+    file = world.tree("data", Options(dialects=(SMB_3_0_2,))).create("file")
+    assert asked(file, INFO_FILE, 48, 1024)[0] == status.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize("level", [0, 1, 2, 3, 10, 11, 13, 19, 20, 39, 77, 255])
+def test_classes_that_cannot_be_queried(file: File, level: int) -> None:
+    assert asked(file, INFO_FILE, level, 1024)[0] == status.INVALID_INFO_CLASS
+
+
+def test_other_kinds(file: File) -> None:
+    assert asked(file, INFO_FILESYSTEM, 99, 1024)[0] == status.INVALID_INFO_CLASS
+    assert asked(file, INFO_QUOTA, 0, 1024)[0] == status.NOT_SUPPORTED
+    assert asked(file, 9, 0, 1024)[0] == status.INVALID_PARAMETER
+    assert asked(file, INFO_FILE, 4, (8 << 20) + 1)[0] == status.INVALID_PARAMETER
+
+
+def test_attributes_need_the_right_to_read_them(world: World, file: File) -> None:
+    data_only = file.tree.open("file", access=READ_DATA)
+    for level, _, _ in FILE_CLASSES:
+        expected = status.ACCESS_DENIED if level in (4, 18, 34, 35) else status.SUCCESS
+        assert asked(data_only, INFO_FILE, level, 1024)[0] == expected
+    assert asked(data_only, INFO_SECURITY, 0, 1024, 7)[0] == status.ACCESS_DENIED
+    attributes_only = file.tree.open("file", access=READ_ATTRIBUTES)
+    assert asked(attributes_only, INFO_FILE, 4, 1024)[0] == status.SUCCESS
+
+
+def test_all_is_its_parts_in_a_row(file: File) -> None:
+    file.write(0, b"12345")
+    parts = [asked(file, INFO_FILE, level, 1024)[1] for level in (4, 5, 6, 7, 8, 14, 16, 17, 9)]
+    assert asked(file, INFO_FILE, 18, 1024)[1] == b"".join(parts)
+
+
+def test_the_position_is_where_the_last_read_ended(file: File) -> None:
+    file.write(0, b"0123456789")
+    assert asked(file, INFO_FILE, 14, 8)[1] == bytes(8)
+    file.read(2, 3)
+    assert asked(file, INFO_FILE, 14, 8)[1] == b"\5" + bytes(7)
+
+
+def test_a_folder_has_no_streams(world: World) -> None:
+    folder = world.tree().open("folder", access=GENERIC_READ, disposition=2, options=1)
+    assert asked(folder, INFO_FILE, 22, 1024) == (status.SUCCESS, b"")
+    assert unpack_from("<BB", asked(folder, INFO_FILE, 5, 24)[1], 20) == (0, 1)
+
+
+def test_a_read_only_volume_says_so(world: World) -> None:
+    for share, flag in (("data", 0), ("ro", 0x80000)):
+        root = world.tree(share).open("", access=GENERIC_READ)
+        assert unpack_from("<I", asked(root, INFO_FILESYSTEM, 5, 1024)[1])[0] & 0x80000 == flag
+
+
+def test_a_file_that_is_going_says_so(world: World, file: File) -> None:
+    going = file.tree.open("file", access=GENERIC_READ | 0x10000)
+    going.set(INFO_FILE, 13, b"\1")
+    assert unpack_from("<QQIBB", asked(file, INFO_FILE, 5, 24)[1])[2:] == (0, 1, 0)
+    assert file.tree.call(commands.close(going.file_id)).status == 0

@@ -1,0 +1,76 @@
+"""READ of files: ends, minimum counts, rights, sizes, and what waits for a disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.client import commands
+from conformance.client.protocol import DIRECTORY_FILE, GENERIC_READ, GENERIC_WRITE, SMB_2_0_2, NoAnswer
+from conformance.client.session import File, Options
+from smbserver.backend.posix.handle import PosixHandle
+from smbserver.nt import status
+from tests.harness import World
+
+
+@pytest.fixture
+def file(world: World) -> File:
+    file = world.tree().create("file")
+    file.write(0, b"0123456789")
+    return file
+
+
+def asked(file: File, offset: int, length: int, minimum: int = 0) -> int:
+    return file.tree.call(commands.read(file.file_id, offset, length, minimum)).status
+
+
+def test_up_to_the_end(file: File) -> None:
+    assert file.read(0, 4) == b"0123"
+    assert file.read(8, 100) == b"89"
+    assert file.read(3, 0) == b""
+    assert commands.decode_read(file.tree.call(commands.read(file.file_id, 99, 0)).check()) == b""
+
+
+def test_behind_the_end(file: File) -> None:
+    assert asked(file, 10, 1) == status.END_OF_FILE
+    assert asked(file, 8, 10, minimum=3) == status.END_OF_FILE
+    assert asked(file, 8, 10, minimum=2) == 0
+    assert asked(file, 0, 0, minimum=1) == status.END_OF_FILE
+
+
+def test_places_that_do_not_exist(file: File) -> None:
+    assert asked(file, 0x7FFFFFFFFFFFFFFF, 1) == status.INVALID_PARAMETER
+    assert asked(file, 0xFFFFFFFFFFFFFFFF, 1) == status.INVALID_PARAMETER
+    assert asked(file, 0x7FFFFFFFFFFFFFF0, 8) == status.END_OF_FILE
+
+
+def test_more_than_was_negotiated(world: World, file: File) -> None:
+    small = world.tree("data", Options(dialects=(SMB_2_0_2,))).open("file")
+    assert asked(small, 0, 65537) == status.INVALID_PARAMETER
+    assert asked(file, 0, (8 << 20) + 1) == status.INVALID_PARAMETER
+    cheap = commands.read(file.file_id, 0, 65537)
+    cheap.charge, cheap.span = 1, 0
+    assert file.tree.call(cheap).status == status.INVALID_PARAMETER
+
+
+def test_rights_and_kinds(file: File) -> None:
+    assert asked(file.tree.open("file", access=GENERIC_WRITE), 0, 1) == status.ACCESS_DENIED
+    folder = file.tree.open("folder", access=GENERIC_READ, disposition=2, options=DIRECTORY_FILE)
+    assert asked(folder, 0, 1) == status.INVALID_DEVICE_REQUEST
+
+
+def test_bytes_on_a_cold_disk_come_from_a_thread(world: World, file: File, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PosixHandle, "read", lambda self, length, offset: None)  # as if nothing were in the cache
+    world.runtime.hold_offloaded = True
+    message = file.tree.submit(commands.read(file.file_id, 8, 100, minimum=1))
+    connection = file.tree.session.connection
+    with pytest.raises(NoAnswer):
+        connection.wait(message)
+    closing = file.tree.submit(commands.close(file.file_id))
+    connection.wait(closing).check()  # the descriptor outlives the close: the thread has it still
+    world.runtime.run_offloaded()
+    assert commands.decode_read(connection.wait(message).check()) == b"89"
+
+
+def test_a_closed_file(file: File) -> None:
+    file.close()
+    assert asked(file, 0, 1) == status.FILE_CLOSED

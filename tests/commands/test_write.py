@@ -1,0 +1,58 @@
+"""WRITE: where bytes go, which rights they need, and when the answer waits for the disk."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.client import commands
+from conformance.client.protocol import APPEND_DATA, DIRECTORY_FILE, GENERIC_ALL, GENERIC_READ, OPEN_IF, NoAnswer
+from conformance.client.session import File
+from smbserver.nt import status
+from tests.harness import World
+
+AT_THE_END = 0xFFFFFFFFFFFFFFFF
+WRITE_THROUGH = 1
+
+
+@pytest.fixture
+def file(world: World) -> File:
+    return world.tree().create("file")
+
+
+def asked(file: File, offset: int, data: bytes, flags: int = 0) -> int:
+    return file.tree.call(commands.write(file.file_id, offset, data, flags)).status
+
+
+def test_bytes_go_where_they_belong(world: World, file: File) -> None:
+    assert file.write(0, b"0123") == 4
+    assert file.write(AT_THE_END, b"45") == 2
+    assert file.write(1, b"") == 0
+    assert file.write(8, b"89") == 2
+    assert (world.data / "file").read_bytes() == b"012345\0\x0089"
+
+
+def test_the_right_to_append_is_no_right_to_overwrite(world: World, file: File) -> None:
+    file.write(0, b"0123")
+    appender = file.tree.open("file", access=APPEND_DATA)
+    assert asked(appender, 0, b"x") == status.ACCESS_DENIED
+    assert asked(appender, AT_THE_END, b"4") == 0
+    assert asked(appender, 5, b"5") == 0
+    assert (world.data / "file").read_bytes() == b"012345"
+
+
+def test_rights_kinds_and_places(file: File) -> None:
+    assert asked(file.tree.open("file", access=GENERIC_READ), 0, b"x") == status.ACCESS_DENIED
+    folder = file.tree.open("folder", access=GENERIC_ALL, disposition=OPEN_IF, options=DIRECTORY_FILE)
+    assert asked(folder, 0, b"x") == status.INVALID_DEVICE_REQUEST
+    assert asked(file, 0x7FFFFFFFFFFFFFFF, b"x") == status.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize(("flags", "options"), [(WRITE_THROUGH, 0), (0, 2)])
+def test_write_through_waits_for_the_disk(world: World, flags: int, options: int) -> None:
+    file = world.tree().open("file", access=GENERIC_ALL, disposition=OPEN_IF, options=options)
+    world.runtime.hold_offloaded = True
+    message = file.tree.submit(commands.write(file.file_id, 0, b"x", flags))
+    with pytest.raises(NoAnswer):
+        file.tree.session.connection.wait(message)
+    world.runtime.run_offloaded()
+    assert commands.decode_write(file.tree.session.connection.wait(message).check()) == 1
