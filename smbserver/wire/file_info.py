@@ -41,6 +41,7 @@ _ATTRIBUTE_TAG = Struct("<II")
 _STREAM = Struct("<IIQQ")
 _COMPRESSION = Struct("<QHBBB3x")
 _RENAME = Struct("<B7xQI")
+_ALL_FIXED: Final = 100  # FileAllInformation without the characters of its name
 
 # The shortest buffer that may be asked of each class; a shorter one is INFO_LENGTH_MISMATCH ([MS-SMB2] 3.3.5.20.1).
 # [MS-FSA] 2.1.5.12 counts the first character of a name and the padding behind it.
@@ -359,7 +360,7 @@ def decode_network_open(data: memoryview) -> NetworkOpen:
 
 def decode_all(data: memoryview) -> All:
     """Read FileAllInformation."""
-    if len(data) < FIXED_SIZE[ALL]:
+    if len(data) < _ALL_FIXED:
         raise WireError("file information cut short")
     return All(
         decode_basic(data),

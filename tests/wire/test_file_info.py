@@ -20,7 +20,7 @@ Decode = Callable[[memoryview], object]
 
 ALL_DATA = captured.QUERY_INFO_ALL_RESPONSE[8:]  # of the file "hello.txt"
 META = Metadata(1, 2, 3, 4, 0x1000, 7, 0x20, 3, 9, False)
-VIEW = wire.OpenView("dir\\file", 0x120089, 0x20, 5, False)
+VIEW = wire.OpenView("dir\\file", 0x120089, 0x20, 5, False, short_name="file")
 # [MS-FSCC] 2.4.49: NextEntryOffset, StreamNameLength, sizes, name. The first is padded from 24 + 14 to 40.
 STREAM_LIST = bytes.fromhex(
     "28000000 0e000000 0600000000000000 0010000000000000 3a003a00240044004100540041000000"
