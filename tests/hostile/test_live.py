@@ -300,7 +300,7 @@ def test_under_fire(seed: int, signing_required: bool) -> None:
 
 # --- those who only wait ---
 
-SHORT: Final = Limits(login_seconds=0.4)
+SHORT: Final = Limits(login_seconds=1.5)  # enough for an honest login on a busy machine
 
 
 def beginnings() -> dict[str, list[bytes]]:
@@ -319,28 +319,28 @@ def beginnings() -> dict[str, list[bytes]]:
     }
 
 
-@pytest.mark.parametrize("name", beginnings())
-def test_who_does_not_log_in_is_sent_away(name: str) -> None:
+def test_who_does_not_log_in_is_sent_away() -> None:
+    """Whatever they have begun. Somebody who has logged in may stay as long as they like."""
     with running(SHORT) as server:
-        guest = server.log_on()  # somebody who has logged in may stay as long as they like
-        with server.socket() as sock:
-            for part in beginnings()[name]:
-                sock.sendall(part)
-            sock.settimeout(PATIENCE)
-            while sock.recv(65536):
-                pass  # ends, or times out and fails
-        assert until(lambda: server.connections() == 1)
-        guest.call(commands.echo()).check()
-        guest.close()
-
-
-def test_who_logs_in_with_a_wrong_password_is_sent_away_too() -> None:
-    with running(SHORT) as server:
+        guest = server.log_on()
+        sockets = {}
+        for name, parts in beginnings().items():
+            sockets[name] = server.socket()
+            for part in parts:
+                sockets[name].sendall(part)
         session = Session(server.client(), Options())
         with pytest.raises(StatusFailure):
             session.log_on(Credentials(USER, "wrong"))
+        for sock in sockets.values():
+            sock.settimeout(PATIENCE)
+            while sock.recv(65536):
+                pass  # ends, or times out and fails
+            sock.close()
         assert session.connection.frames.closed_by_peer(PATIENCE)
         session.close()
+        assert until(lambda: server.connections() == 1)
+        guest.call(commands.echo()).check()
+        guest.close()
 
 
 def test_many_connections_of_one_address_are_bounded() -> None:
