@@ -1,0 +1,95 @@
+"""CREATE: arguments that are refused, dispositions, and what an existing file allows."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.client import commands
+from conformance.client.protocol import (
+    CREATE_NEW,
+    DELETE,
+    DELETE_ON_CLOSE,
+    DIRECTORY_FILE,
+    GENERIC_READ,
+    NON_DIRECTORY_FILE,
+    OPEN,
+    OPEN_IF,
+    OVERWRITE,
+    OVERWRITE_IF,
+    SUPERSEDE,
+)
+from conformance.client.session import Tree
+from smbserver.nt import status
+from tests.harness import World
+
+
+@pytest.fixture
+def tree(world: World) -> Tree:
+    (world.data / "file").write_bytes(b"content")
+    (world.data / "folder").mkdir()
+    return world.tree()
+
+
+def asked(tree: Tree, name: str, access: int = GENERIC_READ, disposition: int = OPEN, **given: int) -> int:
+    return tree.call(commands.create(name, access=access, disposition=disposition, **given)).status  # type: ignore[arg-type]  # all of them are ints
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"impersonation": 4}, status.BAD_IMPERSONATION_LEVEL),
+        ({"access": 0}, status.ACCESS_DENIED),
+        ({"access": 0x00E0FE00}, status.ACCESS_DENIED),
+        ({"access": 0x01000000}, status.PRIVILEGE_NOT_HELD),
+        ({"disposition": 6}, status.INVALID_PARAMETER),
+        ({"share": 8}, status.INVALID_PARAMETER),
+        ({"options": DIRECTORY_FILE | NON_DIRECTORY_FILE}, status.INVALID_PARAMETER),
+        ({"options": DIRECTORY_FILE, "disposition": OVERWRITE}, status.INVALID_PARAMETER),
+        ({"options": DIRECTORY_FILE, "disposition": SUPERSEDE}, status.INVALID_PARAMETER),
+        ({"options": DELETE_ON_CLOSE}, status.ACCESS_DENIED),
+        ({"options": 0x2000}, status.NOT_SUPPORTED),
+    ],
+)
+def test_arguments(tree: Tree, given: dict[str, int], expected: int) -> None:
+    assert asked(tree, "file", **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "expected"),
+    [
+        ("missing", {}, status.OBJECT_NAME_NOT_FOUND),
+        ("missing", {"disposition": OVERWRITE}, status.OBJECT_NAME_NOT_FOUND),
+        ("missing\\x", {}, status.OBJECT_PATH_NOT_FOUND),
+        ("file", {"disposition": CREATE_NEW}, status.OBJECT_NAME_COLLISION),
+        ("file", {"options": DIRECTORY_FILE}, status.NOT_A_DIRECTORY),
+        ("folder", {"options": NON_DIRECTORY_FILE}, status.FILE_IS_A_DIRECTORY),
+        ("folder\\", {}, status.SUCCESS),
+        ("file\\", {"options": NON_DIRECTORY_FILE}, status.OBJECT_NAME_INVALID),
+        ("\\file", {}, status.INVALID_PARAMETER),
+        ("FILE", {}, status.SUCCESS),
+        ("", {"access": DELETE, "options": DELETE_ON_CLOSE}, status.CANNOT_DELETE),
+    ],
+)
+def test_names(tree: Tree, name: str, given: dict[str, int], expected: int) -> None:
+    assert asked(tree, name, **given) == expected
+
+
+@pytest.mark.parametrize(
+    ("disposition", "action", "left"),
+    [(OPEN, 1, b"content"), (OPEN_IF, 1, b"content"), (OVERWRITE, 3, b""), (OVERWRITE_IF, 3, b""), (SUPERSEDE, 0, b"")],
+)
+def test_what_happens_to_a_file_that_is_there(
+    world: World, tree: Tree, disposition: int, action: int, left: bytes
+) -> None:
+    assert tree.open("file", disposition=disposition).created.action == action
+    assert (world.data / "file").read_bytes() == left
+
+
+def test_a_temporary_folder_is_nonsense(tree: Tree) -> None:
+    given = {"disposition": CREATE_NEW, "options": DIRECTORY_FILE, "attributes": 0x100}
+    assert asked(tree, "new", **given) == status.INVALID_PARAMETER
+
+
+def test_unbuffered_opens_do_not_append(tree: Tree) -> None:
+    file = tree.open("file", access=0x7, options=0x8)
+    assert file.query(1, 8) == b"\3\0\0\0"

@@ -1,0 +1,61 @@
+"""QUERY_DIRECTORY: what is refused, how a search goes on, restarts and ends."""
+
+from __future__ import annotations
+
+import pytest
+
+from conformance.client import queries
+from conformance.client.protocol import DIRECTORY_FILE, GENERIC_READ, READ_ATTRIBUTES
+from conformance.client.session import File
+from smbserver.nt import status
+from tests.harness import World
+
+
+@pytest.fixture
+def folder(world: World) -> File:
+    for name in ("a", "b", "c.txt"):
+        (world.data / name).touch()
+    return world.tree().open("", access=GENERIC_READ, options=DIRECTORY_FILE)
+
+
+def asked(file: File, pattern: str = "*", kind: int = 37, room: int = 65536, flags: int = 0) -> tuple[int, list[str]]:
+    reply = file.tree.call(queries.query_directory(file.file_id, pattern, kind, room, flags))
+    if reply.status:
+        return reply.status, []
+    return 0, [entry.name for entry in queries.decode_entries(queries.decode_buffer(reply), kind)]
+
+
+def test_all_at_once_then_no_more(folder: File) -> None:
+    code, names = asked(folder)
+    assert (code, names[:2], sorted(names[2:])) == (0, [".", ".."], ["a", "b", "c.txt"])
+    assert asked(folder) == (status.NO_MORE_FILES, [])
+    assert asked(folder, flags=queries.RESTART_SCANS) == (0, names)
+
+
+def test_one_by_one(folder: File) -> None:
+    names = [asked(folder, flags=queries.RETURN_SINGLE_ENTRY)[1] for _ in range(5)]
+    assert sorted(name for found in names for name in found) == [".", "..", "a", "b", "c.txt"]
+    assert asked(folder, flags=queries.RETURN_SINGLE_ENTRY)[0] == status.NO_MORE_FILES
+
+
+def test_nothing_matches(folder: File) -> None:
+    assert asked(folder, "x*")[0] == status.NO_SUCH_FILE
+    assert asked(folder, "x*")[0] == status.NO_MORE_FILES
+    assert asked(folder, "C.TXT", flags=queries.REOPEN) == (0, ["c.txt"])
+
+
+def test_no_room_for_one(folder: File) -> None:
+    assert asked(folder, room=50)[0] == status.INFO_LENGTH_MISMATCH
+    assert asked(folder)[0] == 0  # nothing was lost
+
+
+@pytest.mark.parametrize(("kind", "expected"), [(60, status.NOT_SUPPORTED), (4, status.INVALID_INFO_CLASS)])
+def test_classes(folder: File, kind: int, expected: int) -> None:
+    assert asked(folder, kind=kind)[0] == expected
+
+
+def test_files_and_rights(world: World, folder: File) -> None:
+    file = folder.tree.open("a")
+    assert asked(file)[0] == status.INVALID_PARAMETER
+    assert asked(file, flags=queries.REOPEN)[0] == status.NOT_SUPPORTED
+    assert asked(folder.tree.open("", access=READ_ATTRIBUTES))[0] == status.ACCESS_DENIED
