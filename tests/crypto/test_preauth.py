@@ -13,5 +13,5 @@ def test_it_begins_with_zeros_and_chains() -> None:
 
 def test_parts_are_one_message() -> None:
     message = bytes(range(200))
-    parts = [message[:64], bytearray(message[64:70]), memoryview(message)[70:]]
+    parts: list[bytes | bytearray | memoryview] = [message[:64], bytearray(message[64:70]), memoryview(message)[70:]]
     assert preauth.extend(bytes(64), parts) == hashlib.sha512(bytes(64) + message).digest()

@@ -36,7 +36,7 @@ def test_cmac_of_rfc_4493(length: int, mac: str) -> None:
 
 def test_hmac_of_rfc_4231_cut_to_sixteen_bytes() -> None:
     sign = signing.hmac_sha256(b"Jefe")
-    parts = [b"what do ya want ", bytearray(b"for nothing?")]
+    parts: list[signing.Buffer] = [b"what do ya want ", bytearray(b"for nothing?")]
     assert sign(parts, 1, False, False).hex() == "5bdcc146bf60754e6a042426089575c7"
 
 
@@ -76,7 +76,7 @@ def test_gmac_with_the_nonce_of_ms_smb2_3_1_4_1(from_server: bool, is_cancel: bo
 def test_gmac_joined_and_in_parts_are_the_same(size: int) -> None:
     message = hashlib.shake_128(b"message").digest(size)
     sign = signing.aes_gmac(bytes(16))
-    pieces = [memoryview(message)[:64], message[64:90], bytearray(message[90:])]
+    pieces: list[signing.Buffer] = [memoryview(message)[:64], message[64:90], bytearray(message[90:])]
     assert sign(pieces, 5, True, False) == sign([message], 5, True, False)
 
 

@@ -44,9 +44,11 @@ class Opener:
             self.table.grant(entered, holder, key, wanted)
         return holder
 
-    def must_open(self, key: CacheKey | None = None, wanted: int = 0, **more: int) -> Holder:
+    def must_open(
+        self, key: CacheKey | None = None, wanted: int = 0, granted: int = DATA, share: int = SHARE_ALL
+    ) -> Holder:
         """Open something that nothing stands before."""
-        holder = self.open(key, wanted, **more)
+        holder = self.open(key, wanted, granted, share)
         assert isinstance(holder, Holder)
         return holder
 

@@ -36,7 +36,7 @@ U64 = st.integers(0, 0xFFFFFFFFFFFFFFFF)
 TIME = st.integers(0, 0x7FFFFFFFFFFFFFFF)
 GUID = st.binary(min_size=16, max_size=16)
 DATA = st.binary(max_size=64)
-VIEW = DATA.map(memoryview)
+VIEW: st.SearchStrategy[memoryview] = DATA.map(lambda data: memoryview(data))
 TEXT = st.text(max_size=20)
 NAME = st.text(min_size=1, max_size=20)
 
@@ -80,7 +80,9 @@ NEGOTIATE_REQUESTS = st.builds(
 )
 
 
-def _negotiate_responses(dialect: st.SearchStrategy[int], contexts: st.SearchStrategy[tuple[object, ...]]):
+def _negotiate_responses(
+    dialect: st.SearchStrategy[int], contexts: st.SearchStrategy[tuple[object, ...]]
+) -> st.SearchStrategy[negotiate.NegotiateResponse]:
     return st.builds(
         negotiate.NegotiateResponse,
         security_mode=U16,

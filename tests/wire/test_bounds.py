@@ -80,7 +80,7 @@ def test_a_list_that_lies_is_refused(data: memoryview) -> None:
 @quick
 @given(st.binary(max_size=100), st.sampled_from([4, 8]))
 def test_a_list_always_ends_and_never_overlaps(data: bytes, alignment: int) -> None:
-    taken = []
+    taken: list[memoryview] = []
     try:
         taken += bounds.chained(memoryview(data), 8, alignment)
     except WireError:

@@ -62,7 +62,9 @@ def test_request_round_trip(request: read.ReadRequest) -> None:
 @quick
 @given(DATA)
 def test_response_round_trip(data: bytes) -> None:
-    assert read.decode_response(message(read.encode_response(len(data)) + data)) == read.ReadResponse(0, 0, data)
+    assert read.decode_response(message(read.encode_response(len(data)) + data)) == read.ReadResponse(
+        0, 0, memoryview(data)
+    )
 
 
 @quick

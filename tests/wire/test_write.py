@@ -29,7 +29,7 @@ def test_request_golden() -> None:
 
 def test_captured() -> None:
     request = write.decode(message(captured.WRITE_REQUEST))
-    assert request.data == b"data\n"
+    assert bytes(request.data) == b"data\n"
     assert write.encode(request) == captured.WRITE_REQUEST
     assert write.decode_response(message(captured.WRITE_RESPONSE)) == 5
     assert write.encode_response(5) == captured.WRITE_RESPONSE

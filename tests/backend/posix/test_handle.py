@@ -152,7 +152,7 @@ def test_allocate_that_is_interrupted_or_impossible(opened: PosixHandle, monkeyp
 
     def fallocate(*_: object) -> int:
         code = codes.pop(0)
-        monkeypatch.setattr(handle.ctypes, "get_errno", lambda: code)
+        monkeypatch.setattr("smbserver.backend.posix.handle.ctypes.get_errno", lambda: code)
         return -1 if code else 0
 
     monkeypatch.setattr(handle, "_fallocate", fallocate)
@@ -316,8 +316,8 @@ def test_scan_while_entries_go(backend: PosixBackend, tmp_path: Path, monkeypatc
 def test_scan_of_names_that_are_no_text(backend: PosixBackend, tmp_path: Path) -> None:
     """A name with a newline, a backslash, bytes that are no UTF-8: shown in a form that leads back to the file."""
     raw = [b"new\nline", b"back\\slash", b"\xff\xfe", b"\xed\xb2\x80", b"colon:", b"dot.", b"\x7f"]
-    for number, name in enumerate(raw):
-        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(b"x" * number)
+    for number, stored in enumerate(raw):
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), stored))).write_bytes(b"x" * number)
     root = open_at(backend)
     names = {name: meta for name, meta in root.scan() if name not in (".", "..", "f")}
     root.close()

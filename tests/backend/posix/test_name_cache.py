@@ -30,7 +30,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[object]:
         calls.append(path)
         return real(path)
 
-    monkeypatch.setattr(name_cache.os, "listdir", counted)
+    monkeypatch.setattr("smbserver.backend.posix.name_cache.os.listdir", counted)
     return calls
 
 
@@ -83,7 +83,7 @@ def test_a_hundred_thousand_names_are_read_once(tmp_path: Path, monkeypatch: pyt
         reads.append(path)
         return names
 
-    monkeypatch.setattr(name_cache.os, "listdir", listdir)
+    monkeypatch.setattr("smbserver.backend.posix.name_cache.os.listdir", listdir)
     cache = NameCache()
     directory = os.open(tmp_path, os.O_RDONLY)
     try:

@@ -369,7 +369,7 @@ def test_disturbed_walk_does_not_hold_the_loop(area: Path, monkeypatch: pytest.M
         return -1
 
     monkeypatch.setattr(syscalls, "_syscall", disturbed)
-    monkeypatch.setattr(syscalls.ctypes, "get_errno", lambda: errno.EAGAIN)
+    monkeypatch.setattr("smbserver.backend.posix.syscalls.ctypes.get_errno", lambda: errno.EAGAIN)
     with pytest.raises(BlockingIOError):
         syscalls.openat2(0, b"x", 0, 0)
     assert len(calls) == syscalls.MAX_TRIES
