@@ -67,6 +67,7 @@ class Driver:
         self.lost = True
         log.info("%s: connection ended: %s", self.connection.name, reason)
         self.connection.end()
+        self.connection.server.settle()
         self._ended(self)
 
     def _drop(self, reason: str) -> None:
@@ -85,7 +86,7 @@ class Driver:
         """Note the answer; False when it must be waited for, perhaps not for the first time."""
         while isinstance(outcome, Pending):
             if self._wait(compound, work, outcome):
-                self.connection.server.breaks.deliver()
+                self.connection.server.settle()
                 return False
             outcome = complete(work, outcome)
         self._answer(compound, work, outcome)
@@ -106,7 +107,7 @@ class Driver:
 
     def _send(self, compound: Compound) -> None:
         # First what others must know, then that it is done.
-        self.connection.server.breaks.deliver()
+        self.connection.server.settle()
         if compound.answered and not self.lost:
             answered, compound.answered = compound.answered, []
             self.transport.send(self.connection.wrap(answered, compound.sealed_by))

@@ -9,16 +9,17 @@ T = TypeVar("T")
 class Waiter(Generic[T]):
     """Resolves exactly once, with a value, an error, or by being cancelled.
 
-    `on_cancel`, when given, is called once if the waiter is cancelled while it is pending; it undoes whatever
-    would have resolved it. Resolving a waiter that is done is ignored: the loser of a race has nothing to say.
-    Not safe across threads.
+    `on_cancel`, when given, is called once if the waiter is cancelled or ended while it is pending; it undoes whatever
+    would have resolved it, before anybody is told. `ended` is the error of a waiter whose open or session is gone.
+    Resolving a waiter that is done is ignored: the loser of a race has nothing to say. Not safe across threads.
     """
 
-    __slots__ = ("_callbacks", "_error", "_on_cancel", "_value", "cancelled", "done")
+    __slots__ = ("_callbacks", "_ended", "_error", "_on_cancel", "_value", "cancelled", "done")
 
-    def __init__(self, on_cancel: Callable[[], None] | None = None) -> None:
+    def __init__(self, on_cancel: Callable[[], None] | None = None, ended: Exception | None = None) -> None:
         self.done = False
         self.cancelled = False
+        self._ended = ended
         self._value: T | None = None
         self._error: BaseException | None = None
         self._callbacks: list[Callable[[Waiter[T]], None]] = []
@@ -40,12 +41,25 @@ class Waiter(Generic[T]):
         """Finish without a result and undo what was under way."""
         if not self.done:
             self.cancelled = True
-            undo = self._on_cancel
-            try:
-                self._finish()
-            finally:
-                if undo is not None:
-                    undo()
+            self._give_up()
+
+    def end(self) -> None:
+        """What it belongs to is gone: fail with the error meant for that, or be cancelled when there is none."""
+        if self._ended is None:
+            self.cancel()
+        elif not self.done:
+            self._error = self._ended
+            self._give_up()
+
+    def _give_up(self) -> None:
+        """First the undoing: what runs on in the callbacks must not find a request that is dead."""
+        undo = self._on_cancel
+        self.done = True
+        try:
+            if undo is not None:
+                undo()
+        finally:
+            self._finish()
 
     def result(self) -> T:
         """Return the value or raise the error. Only valid when done and not cancelled."""

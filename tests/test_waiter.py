@@ -35,7 +35,7 @@ def test_cancel_undoes_once() -> None:
     waiter.when_done(lambda each: undone.append(f"done {each.cancelled}"))
     waiter.cancel()
     waiter.cancel()
-    assert undone == ["done True", "undo"]
+    assert undone == ["undo", "done True"]
     with pytest.raises(RuntimeError):
         waiter.result()
 
@@ -123,4 +123,42 @@ def test_a_failing_callback_stops_neither_the_others_nor_the_undo() -> None:
     waiter.when_done(lambda _: broken("third"))
     with pytest.raises(ValueError, match="first"):
         waiter.cancel()
-    assert called == ["first", "second", "third", "undo"]
+    assert called == ["undo", "first", "second", "third"]
+
+
+def test_a_failing_undo_does_not_keep_anybody_waiting() -> None:
+    called: list[str] = []
+
+    def undo() -> None:
+        raise ValueError("undo")
+
+    waiter: Waiter[int] = Waiter(undo)
+    waiter.when_done(lambda _: called.append("told"))
+    with pytest.raises(ValueError, match="undo"):
+        waiter.cancel()
+    assert called == ["told"]
+
+
+def test_an_end_undoes_and_fails_with_its_own_error() -> None:
+    undone: list[str] = []
+    waiter: Waiter[int] = Waiter(lambda: undone.append("undo"), ended=OSError("gone"))
+    waiter.when_done(lambda each: undone.append(f"done {each.cancelled}"))
+    waiter.end()
+    waiter.end()
+    waiter.cancel()
+    assert undone == ["undo", "done False"]
+    with pytest.raises(OSError, match="gone"):
+        waiter.result()
+
+
+def test_an_end_without_an_error_is_a_cancel() -> None:
+    waiter: Waiter[int] = Waiter()
+    waiter.end()
+    assert waiter.cancelled
+
+
+def test_an_end_after_the_result_changes_nothing() -> None:
+    waiter: Waiter[int] = Waiter(ended=OSError("gone"))
+    waiter.resolve(1)
+    waiter.end()
+    assert waiter.result() == 1

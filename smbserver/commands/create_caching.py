@@ -74,11 +74,18 @@ def grant(caching: CachingRequest | None, work: Work, opened: Open) -> None:
         holder.key = files.oplock_key()
         return
     holder.key = caching.key
-    cache = files.grant(opened.state, holder, caching.key, caching.wanted, version=caching.version, epoch=caching.epoch)
+    wanted = 0 if _is_locked(opened) else caching.wanted
+    cache = files.grant(opened.state, holder, caching.key, wanted, version=caching.version, epoch=caching.epoch)
     if caching.parent_key:
         cache.parent_key = caching.parent_key
     if not cache.is_lease and not cache.state:
         files.release_cache(opened.state, holder)
+
+
+def _is_locked(opened: Open) -> bool:
+    """Whether ranges of existing data are locked: then nobody may newly cache what it reads ([MS-FSA] 2.1.5.18)."""
+    locks = opened.state.locks
+    return locks is not None and locks.begins_below(opened.handle.metadata().allocation_size)
 
 
 def caching_response(opened: Open) -> tuple[int, list[tuple[bytes, bytes]]]:

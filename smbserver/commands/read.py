@@ -27,6 +27,8 @@ def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytea
         return _read_pipe(request, opened.pipe, dialect.revision)
     if offset + length > _LAST_OFFSET:
         raise StatusError(status.INVALID_PARAMETER)
+    if opened.state.locks is not None:
+        opened.state.locks.check(opened.holder, offset, length, writes=False)
     data = opened.handle.read(length, offset)
     if data is None:
         handle, minimum = opened.handle, request.minimum_count

@@ -36,6 +36,8 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
     if offset + length > _LAST_OFFSET:
         raise StatusError(status.INVALID_PARAMETER)
     if length:
+        if opened.state.locks is not None:
+            opened.state.locks.check(opened.holder, offset, length, writes=True)
         if opened.state.caches:
             opened.state.contend(opened.holder.key, ALL)
         opened.handle.write(request.data, offset)

@@ -300,7 +300,7 @@ class Connection:
         self.server.sessions.pop(session.session_id, None)
         for work in [work for work in self.pending.values() if work.session is session]:
             if work.pending is not None and work.pending.can_cancel:
-                work.pending.waiter.cancel()
+                work.pending.waiter.end()
         session.close(self.server.files)
 
     def end(self) -> None:

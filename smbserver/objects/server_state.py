@@ -54,6 +54,11 @@ class ServerState:
         self.view = StateView(names, self._shares, self.sessions, runtime.now)
         self._last_open_id = 0
 
+    def settle(self) -> None:
+        """After each request and lost connection: others are told what they must know, and who can go on does."""
+        self.breaks.deliver()
+        self.files.locks.wake()
+
     def find_share(self, name: str) -> Share | None:
         """A share by name, without regard to case."""
         return self._shares.get(name.upper())

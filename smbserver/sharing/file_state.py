@@ -1,11 +1,14 @@
 """One FileState per file identity: who has it open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2)."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.nt.names import Path
-from smbserver.sharing.caching import HANDLE, READ, WRITE, Cache, CacheKey, Notice, open_mask
+from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
+from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Notice, open_mask
+from smbserver.sharing.lock_sequences import LockSequences
 from smbserver.waiter import Waiter
 
 Identity = tuple[int, int]
@@ -26,7 +29,7 @@ class Holder:
     key take nothing from each other. `owner` is whoever made the holder; sharing never looks into it.
     """
 
-    __slots__ = ("cache", "granted", "key", "owner", "path", "share_access", "volume")
+    __slots__ = ("cache", "granted", "key", "lock_sequences", "owner", "path", "share_access", "volume")
 
     def __init__(self, granted: int, share_access: int, path: Path, volume: object) -> None:
         self.granted = granted
@@ -35,16 +38,19 @@ class Holder:
         self.volume = volume
         self.cache: Cache | None = None
         self.key: CacheKey | None = None
+        self.lock_sequences: LockSequences | None = None  # made by the first LOCK that wants it
         self.owner: object = None
 
 
 class FileState:
-    """What all opens of one file have in common."""
+    """What all opens of one file have in common. `locks` is None while nobody has locked a range."""
 
-    __slots__ = ("_outbox", "caches", "delete_path", "delete_volume", "holders", "identity")
+    __slots__ = ("_lock_register", "_outbox", "caches", "delete_path", "delete_volume", "holders", "identity", "locks")
 
-    def __init__(self, identity: Identity, outbox: list[Notice]) -> None:
+    def __init__(self, identity: Identity, outbox: list[Notice], lock_register: LockRegister) -> None:
         self.identity = identity
+        self.locks: ByteLocks | None = None
+        self._lock_register = lock_register
         self.caches: list[Cache] = []
         self._outbox = outbox
         self.holders: list[Holder] = []
@@ -162,6 +168,33 @@ class FileState:
             wanted &= ~HANDLE  # a batch oplock that cannot have WRITE is a level II
         return wanted if wanted & READ else 0
 
+    def lock(self, holder: Holder, wanted: Sequence[Range], waits: bool) -> Waiter[None] | None:
+        """Lock ranges for an open: all of them now, or (`waits`, then there is one) when it is free.
+
+        None when it is done, else what to wait for. Raises StatusError INVALID_LOCK_RANGE, LOCK_NOT_GRANTED,
+        INSUFFICIENT_RESOURCES. Others lose what they cache; for level II the locking open is among the others
+        ([MS-FSA] 2.1.4.12, LOCK_CONTROL).
+        """
+        for each in wanted:
+            check_range(each.offset, each.length)
+        self.contend(holder.key, ALL)
+        if self.locks is None:
+            self.locks = ByteLocks(self._lock_register)
+        if waits:
+            [single] = wanted
+            return self.locks.wait_for(holder, single)
+        self.locks.take(holder, wanted)
+        return None
+
+    def unlock(self, holder: Holder, offset: int, length: int) -> None:
+        """Give back a range. Raises StatusError INVALID_LOCK_RANGE, RANGE_NOT_LOCKED."""
+        check_range(offset, length)
+        if self.locks is None:
+            raise StatusError(status.RANGE_NOT_LOCKED)
+        self.locks.unlock(holder, offset, length)
+        if not len(self.locks):
+            self.locks = None
+
     def set_delete(self, path: Path, volume: object) -> None:
         """The name `path` is removed when the last open is gone."""
         self.delete_path = path
@@ -192,6 +225,7 @@ class FileTable:
         self._lease_files: dict[CacheKey, FileState] = {}
         self._last_oplock = 0
         self.outbox: list[Notice] = []
+        self.locks = LockRegister()
 
     def oplock_key(self) -> CacheKey:
         """A key that nobody else has: for an oplock, and for an open without a lease."""
@@ -243,12 +277,14 @@ class FileTable:
         """Add an open that `check_open` has let through."""
         state = self._states.get(identity)
         if state is None:
-            state = self._states[identity] = FileState(identity, self.outbox)
+            state = self._states[identity] = FileState(identity, self.outbox, self.locks)
         state.holders.append(holder)
         return state
 
     def leave(self, state: FileState, holder: Holder) -> bool:
         """Remove an open. True when it was the last one and the file is to be deleted now."""
+        if state.locks is not None:
+            state.locks.release(holder)
         self.release_cache(state, holder)
         state.holders.remove(holder)
         if state.holders:
