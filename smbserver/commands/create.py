@@ -220,7 +220,8 @@ def _open_existing(
     if state is not None:
         wanted = granted | (access.FILE_WRITE_DATA if overwrite else 0)
         key = caching.key if caching is not None and caching.key.lease_key else None
-        wait = state.settle_open(key, wanted, request.share_access, overwrite)
+        deletes = options & attributes.FILE_DELETE_ON_CLOSE != 0
+        wait = state.settle_open(key, wanted, request.share_access, overwrite, deletes)
         if wait is not None:
             raise _MustWait(wait)
     reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from smbserver.objects.open import Open
 from smbserver.objects.runtime import Runtime
-from smbserver.sharing.caching import Cache, Notice
+from smbserver.sharing.caching import Cache, Notice, Outbox
 from smbserver.sharing.file_state import Holder
+from smbserver.waiter import Waiter
 
 if TYPE_CHECKING:
     from smbserver.objects.session import Session
@@ -31,17 +32,22 @@ class Peer(Protocol):
 class BreakSender:
     """Empties a FileTable's outbox. `peers` are the connections of each client, by its ClientGuid."""
 
-    def __init__(self, outbox: list[Notice], runtime: Runtime) -> None:
+    def __init__(self, outbox: Outbox, runtime: Runtime) -> None:
         self._outbox = outbox
         self._runtime = runtime
         self._timers: dict[Cache, Callable[[], None]] = {}
         self.peers: dict[bytes, list[Peer]] = {}
 
     def deliver(self) -> None:
-        """Send what is waiting. A notice that cannot be sent and needs an answer is as good as not answered."""
+        """Send what is to be told, wake who may go on. A notice that needs an answer and cannot be sent has expired."""
         while self._outbox:
             notice = self._outbox.pop(0)
+            if isinstance(notice, Waiter):
+                notice.resolve(None)
+                continue
             cache = notice.cache
+            if not cache.holders:
+                continue  # closed since, in the same compound
             sent = self._send_lease(notice) if cache.is_lease else self._send_oplock(notice)
             if not notice.answer_needed:
                 continue

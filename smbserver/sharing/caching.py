@@ -5,6 +5,7 @@ Theory of operation. A `Cache` has three bits ([MS-SMB2] 3.3.1.4): READ (data), 
 cache of one open: level II is R, exclusive RW, batch RWH. What another open does takes bits away (`lower`). If the
 client must answer (`W` or `H` was held) the cache is *breaking* until `acknowledge`, `expire` or the last `leave`, and
 whoever depends on it waits. A second conflict during a break is remembered in `required` and sent after the answer.
+Nobody is woken here: who waits goes to the outbox like the notices, and runs when whatever ended the break is done.
 """
 
 from typing import Final, NamedTuple
@@ -40,6 +41,10 @@ class Notice(NamedTuple):
     epoch: int
 
 
+Outbox = list["Notice | Waiter[None]"]
+"""What is to be done once the present request is settled, in this order: tell a client, let somebody go on."""
+
+
 class Cache:
     """One client's right to cache one file. `outbox` is the FileTable's: what it says must reach the client."""
 
@@ -58,7 +63,7 @@ class Cache:
         "waiters",
     )
 
-    def __init__(self, key: CacheKey, outbox: list[Notice], is_directory: bool, version: int, epoch: int = 0) -> None:
+    def __init__(self, key: CacheKey, outbox: Outbox, is_directory: bool, version: int, epoch: int = 0) -> None:
         self.key = key
         self.is_lease = bool(key.lease_key)
         self.is_directory = is_directory
@@ -83,14 +88,17 @@ class Cache:
         if self.breaking_to is not None:
             self.required = self._possible(to & self.required)
             return
-        if to == self.state:
-            return
+        if to != self.state:
+            self._break(to, to)
+
+    def _break(self, to: int, required: int) -> None:
+        """Tell the client; `required` is where it must end when `to` is only a step."""
         old = self.state
-        answer_needed = old & (WRITE | HANDLE) != 0
+        answer_needed = self.state & (WRITE | HANDLE) != 0
         if self.version == 2:
             self.epoch = self.epoch + 1 & 0xFFFF
         if answer_needed:
-            self.breaking_to = self.required = to
+            self.breaking_to, self.required = to, required
         else:
             self.state = to
         self._outbox.append(Notice(self, old, to, answer_needed, self.epoch if self.version == 2 else 0))
@@ -121,21 +129,26 @@ class Cache:
         required = self.required
         self.state, self.breaking_to = state, None
         if state & ~required:
-            self.lower(required)
+            # Who may still keep the file open is asked for that first, and loses READ when it is closed or kept.
+            step = self._possible(state & (required | READ if state & (WRITE | HANDLE) else required))
+            self._break(step, required)
             if self.breaking:
                 return  # those who wait go on waiting, for the next answer
         self._wake()
 
     def _wake(self) -> None:
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            waiter.resolve(None)
+        self._outbox += self.waiters
+        self.waiters = []
 
     def wait(self) -> Waiter[None]:
         """Resolves when the break is over. Cancelling it leaves nothing behind."""
-        waiter: Waiter[None] = Waiter(on_cancel=lambda: self.waiters.remove(waiter))
+        waiter: Waiter[None] = Waiter(on_cancel=lambda: self._forget(waiter))
         self.waiters.append(waiter)
         return waiter
+
+    def _forget(self, waiter: Waiter[None]) -> None:
+        if waiter in self.waiters:  # else it is in the outbox already, where a done waiter does no harm
+            self.waiters.remove(waiter)
 
     def join(self, holder: object) -> None:
         """A further open with this key."""
@@ -151,14 +164,14 @@ class Cache:
         return True
 
 
-def open_mask(granted_beyond_attributes: bool, overwrites: bool, collides: bool) -> int:
-    """The bits that an open takes from the caches of others.
+def open_mask(looks_only: bool, overwrites: bool, collides: bool, deletes: bool) -> int:
+    """The bits that an open takes from the cache of another.
 
-    `granted_beyond_attributes`: it may do more than look at and set attributes ([MS-SMB2] 3.3.1.4). `collides`: its
-    access or share mode conflicts, so HANDLE is asked for first, and WRITE only when the open succeeds.
+    `collides`: its access or share mode conflicts, so HANDLE is asked for first, and WRITE only when the open succeeds.
+    `deletes`: the file goes when the open ends, so others must let go what they only keep.
     """
     if overwrites:
         return ALL if not collides else HANDLE | READ
-    if not granted_beyond_attributes:
+    if looks_only:
         return 0
-    return HANDLE if collides else WRITE
+    return HANDLE if collides else WRITE | HANDLE if deletes else WRITE

@@ -7,15 +7,16 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
-from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Notice, open_mask
+from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
 from smbserver.sharing.lock_sequences import LockSequences
 from smbserver.waiter import Waiter
 
 Identity = tuple[int, int]
 """(device, inode) or whatever a backend guarantees unique among living files."""
 
-# What an open may hold without taking anything from the caches of others ([MS-SMB2] 3.3.1.4).
-_ATTRIBUTES_ONLY: Final = access.FILE_READ_ATTRIBUTES | access.FILE_WRITE_ATTRIBUTES | access.SYNCHRONIZE
+# What an open may hold without taking anything from the oplocks, from the leases of others ([MS-FSA] 2.1.4.12, OPEN).
+_PASSES_OPLOCKS: Final = access.FILE_READ_ATTRIBUTES | access.FILE_WRITE_ATTRIBUTES | access.SYNCHRONIZE
+_PASSES_LEASES: Final = _PASSES_OPLOCKS | access.READ_CONTROL
 
 _READS: Final = access.FILE_READ_DATA | access.FILE_EXECUTE
 _WRITES: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
@@ -47,7 +48,7 @@ class FileState:
 
     __slots__ = ("_lock_register", "_outbox", "caches", "delete_path", "delete_volume", "holders", "identity", "locks")
 
-    def __init__(self, identity: Identity, outbox: list[Notice], lock_register: LockRegister) -> None:
+    def __init__(self, identity: Identity, outbox: Outbox, lock_register: LockRegister) -> None:
         self.identity = identity
         self.locks: ByteLocks | None = None
         self._lock_register = lock_register
@@ -76,7 +77,7 @@ class FileState:
                 raise StatusError(status.SHARING_VIOLATION)
 
     def settle_open(
-        self, key: CacheKey | None, granted: int, share_access: int, overwrites: bool
+        self, key: CacheKey | None, granted: int, share_access: int, overwrites: bool, deletes: bool = False
     ) -> Waiter[None] | None:
         """What stands before another open: None when nothing does, else what to wait for before trying again.
 
@@ -89,10 +90,11 @@ class FileState:
             if refusal.status != status.SHARING_VIOLATION or not self._others_hold(key, HANDLE):
                 raise
             collides = True
-        mask = open_mask(granted & ~_ATTRIBUTES_ONLY != 0, overwrites, collides)
-        waited_for = HANDLE if collides else WRITE
+        waited_for = HANDLE if collides else WRITE | HANDLE if deletes else WRITE
         wait: Waiter[None] | None = None
         for cache in self.caches:
+            passes = _PASSES_LEASES if cache.is_lease else _PASSES_OPLOCKS
+            mask = open_mask(not granted & ~passes, overwrites, collides, deletes)
             if cache.key == key or not mask:
                 continue
             must_wait = cache.state & waited_for != 0
@@ -107,19 +109,23 @@ class FileState:
         return any(cache.key != key and cache.state & bits for cache in self.caches)
 
     def contend(self, key: CacheKey | None, bits: int) -> None:
-        """Take bits from the caches of others without waiting: their copy of the data is stale ([MS-SMB2] 3.3.1.4)."""
+        """Take bits from the caches of others without waiting: their copy of the data is stale ([MS-SMB2] 3.3.1.4).
+
+        A level II oplock ends by its own client's changes too ([MS-FSA] 2.1.4.12, BreakToNone).
+        """
         for cache in self.caches:
-            if cache.key != key:
+            if cache.key != key or (cache.state == READ and not cache.is_lease):
                 cache.lower(cache.state & ~bits)
 
     def break_handles(self, key: CacheKey | None) -> Waiter[None] | None:
         """Before a rename or a delete: others must close what they only keep open. What to wait for, if anything."""
+        wait: Waiter[None] | None = None
         for cache in self.caches:
             if cache.key != key and cache.state & HANDLE:
                 cache.lower(cache.state & ~HANDLE)
-                if cache.breaking:
-                    return cache.wait()
-        return None
+                if cache.breaking and wait is None:
+                    wait = cache.wait()
+        return wait
 
     def find_cache(self, key: CacheKey) -> Cache | None:
         """The cache with this key."""
@@ -128,8 +134,8 @@ class FileState:
     def grant(self, holder: Holder, key: CacheKey, wanted: int, is_directory: bool, version: int, epoch: int) -> Cache:
         """Give an open, already entered, as much of `wanted` as others leave possible.
 
-        An existing lease with this key is joined; it is widened when all of the wanted state can be had, and never
-        narrowed ([MS-SMB2] 3.3.5.9.8).
+        An existing lease with this key is joined; it is widened when just what is wanted can be had, and never
+        narrowed ([MS-SMB2] 3.3.5.9.8, 3.3.1.4).
         """
         possible = self._possible_for(holder, key, wanted, is_directory)
         cache = self.find_cache(key)
@@ -139,7 +145,7 @@ class FileState:
             if version == 2:
                 cache.epoch = epoch + 1 & 0xFFFF
             self.caches.append(cache)
-        elif not cache.breaking and possible & cache.state == cache.state and possible != cache.state:
+        elif not cache.breaking and possible == wanted and possible & cache.state == cache.state != possible:
             cache.state = possible
             if cache.version == 2:
                 cache.epoch = cache.epoch + 1 & 0xFFFF
@@ -155,7 +161,7 @@ class FileState:
         for other in self.holders:
             if other is holder or other.key == key:
                 continue
-            if other.granted & ~_ATTRIBUTES_ONLY or (other.cache is not None and other.cache.state):
+            if other.granted & ~_PASSES_OPLOCKS or (other.cache is not None and other.cache.state):
                 wanted &= ~WRITE
         for cache in self.caches:
             if cache.key == key:
@@ -224,7 +230,7 @@ class FileTable:
         self._states: dict[Identity, FileState] = {}
         self._lease_files: dict[CacheKey, FileState] = {}
         self._last_oplock = 0
-        self.outbox: list[Notice] = []
+        self.outbox: Outbox = []
         self.locks = LockRegister()
 
     def oplock_key(self) -> CacheKey:
