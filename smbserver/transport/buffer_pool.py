@@ -1,7 +1,11 @@
-"""Buffers for large frames, used again: a fresh one costs the clearing and first touch of all its pages."""
+"""The buffer that all connections receive into, and buffers for large frames, used again.
+
+A fresh buffer costs the clearing and first touch of all its pages; one for each connection costs that for nothing.
+"""
 
 from typing import Final
 
+RECEIVE_BUFFER: Final = 128 * 1024  # holds every small frame of a deep queue; a larger frame has its own buffer
 POOL_LIMIT: Final = 64 * 1024 * 1024  # bytes kept for the whole server, however many connections it has
 SIZE_STEP: Final = 256 * 1024  # sizes are rounded up to this, so that nearly equal frames share buffers
 
@@ -10,6 +14,7 @@ class BufferPool:
     """Belongs to one server and its event loop."""
 
     def __init__(self) -> None:
+        self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))  # what is in it is gone with the next event
         self._free: dict[int, list[bytearray]] = {}
         self._kept = 0
 

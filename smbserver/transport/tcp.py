@@ -2,8 +2,9 @@
 
 Theory of operation. The socket is non-blocking and watched by the event loop. One readiness event is one `recv_into`;
 all complete frames in the buffer are handed over, and what they made us owe is sent with one `sendmsg` at the end.
-Small frames are copied out of the shared buffer, so nobody can hold a view into it; a frame that does not fit
-gets a buffer of its own and is received straight into that. When the peer does not take what we send, reading
+All connections receive into one buffer, and small frames are copied out of it, so nobody can hold a view into it
+and an idle connection costs none; the beginning of an unfinished frame is kept until the rest comes. A frame that does
+not fit gets a buffer of its own and is received straight into that. When the peer does not take what we send, reading
 stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
 """
 
@@ -14,11 +15,10 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final, Protocol
 
-from smbserver.transport.buffer_pool import BufferPool
+from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
 
 Buffer = bytes | bytearray | memoryview
 
-RECEIVE_BUFFER: Final = 128 * 1024  # holds every small frame of a deep queue; a larger frame has its own buffer
 QUEUE_LIMIT: Final = 16 * 1024 * 1024  # two of the largest reads: enough to keep a fast client busy
 FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, so that the kernel gets work early
 BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
@@ -49,9 +49,7 @@ class TcpTransport:
         self._socket = sock
         self._fd = sock.fileno()
         self._receiver: FrameReceiver | None = None
-        self._buffer = bytearray(RECEIVE_BUFFER)
-        self._view = memoryview(self._buffer)
-        self._start = self._end = 0
+        self._rest = b""  # received and not yet handed over: part of a frame, or frames that back pressure holds up
         self._large: memoryview | None = None
         self._large_buffer = bytearray()
         self._large_have = 0
@@ -114,7 +112,7 @@ class TcpTransport:
 
     def _discard(self) -> None:
         try:
-            count = self._socket.recv_into(self._view)
+            count = self._socket.recv_into(self._pool.receive_buffer)
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
@@ -159,7 +157,14 @@ class TcpTransport:
                 self._flush()
 
     def _receive(self) -> None:
-        target = self._view[self._end :] if self._large is None else self._large[self._large_have :]
+        shared, rest = self._pool.receive_buffer, self._rest
+        if self._large is not None:
+            target = self._large[self._large_have :]
+        elif rest:
+            shared[: len(rest)] = rest
+            target = shared[len(rest) :]
+        else:
+            target = shared
         try:
             count = self._socket.recv_into(target)
         except (BlockingIOError, InterruptedError):
@@ -175,44 +180,36 @@ class TcpTransport:
             if self._large_have == len(self._large):
                 self._deliver_large()
             return
-        self._end += count
-        self._take_frames()
+        self._take_frames(shared, len(rest) + count)
 
-    def _take_frames(self) -> None:
-        """Hand over every complete frame in the buffer, as long as the peer takes our replies."""
+    def _take_frames(self, received: memoryview, end: int) -> None:
+        """Hand over every complete frame of what was received, as long as the peer takes our replies."""
         assert self._receiver is not None
-        while self._end - self._start >= FRAME_HEADER and not self.closed and not self._closing:
+        start = 0
+        while end - start >= FRAME_HEADER and not self.closed and not self._closing:
             if self._queued > QUEUE_LIMIT or self._draining:
                 self._pause()
                 break
-            start = self._start
-            length = int.from_bytes(self._view[start : start + FRAME_HEADER], "big")
+            length = int.from_bytes(received[start : start + FRAME_HEADER], "big")
             if length > self._receiver.max_frame:  # also catches a type byte other than 0
                 self.abort(f"frame of {length} bytes")
                 return
             body = start + FRAME_HEADER
-            if self._end - body >= length:
-                self._start = body + length
-                self._deliver(memoryview(bytes(self._view[body : self._start])))
+            if end - body >= length:
+                start = body + length
+                self._deliver(memoryview(bytes(received[body:start])))
             elif length > RECEIVE_BUFFER - FRAME_HEADER:
-                self._begin_large(body, length)
-                break
+                self._begin_large(received[body:end], length)
+                start = end
             else:
                 break
-        if self._start == self._end:
-            self._start = self._end = 0
-        elif self._start:
-            rest = self._end - self._start
-            self._buffer[:rest] = self._buffer[self._start : self._end]
-            self._start, self._end = 0, rest
+        self._rest = bytes(received[start:end])
 
-    def _begin_large(self, body: int, length: int) -> None:
-        have = self._end - body
+    def _begin_large(self, beginning: memoryview, length: int) -> None:
         self._large_buffer = self._pool.take(length)
         self._large = memoryview(self._large_buffer)[:length]
-        self._large[:have] = self._view[body : self._end]
-        self._large_have = have
-        self._start = self._end = 0
+        self._large_have = len(beginning)
+        self._large[: self._large_have] = beginning
 
     def _deliver_large(self) -> None:
         assert self._large is not None
@@ -258,7 +255,7 @@ class TcpTransport:
             # Frames may be waiting in the buffer, and no event will tell of them.
             self._in_batch = True
             try:
-                self._take_frames()
+                self._take_frames(memoryview(self._rest), len(self._rest))
             finally:
                 self._in_batch = False
             if self._queue and not self._writing and not self.closed:

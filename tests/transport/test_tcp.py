@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smbserver.transport import tcp
-from smbserver.transport.buffer_pool import BufferPool
-from smbserver.transport.tcp import RECEIVE_BUFFER, TcpTransport
+from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
+from smbserver.transport.tcp import TcpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
