@@ -15,6 +15,7 @@ from smbserver.commands.create import create
 from smbserver.commands.echo import echo
 from smbserver.commands.flush import flush
 from smbserver.commands.ioctl import ioctl
+from smbserver.commands.ioctl_torture import is_bare
 from smbserver.commands.lock import lock
 from smbserver.commands.logoff import logoff
 from smbserver.commands.negotiate import negotiate, negotiate_smb1
@@ -186,7 +187,7 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
     related = work.flags & header.RELATED_OPERATIONS
     if related:
         _inherit(work, compound)
-    if not command.needs & SESSION:
+    if not command.needs & SESSION or (work.command == header.IOCTL and is_bare(work)):
         return
     session = work.connection.sessions.get(work.session_id)
     if session is None or session.state is State.CLOSED:  # closed: its client has come back on another connection
@@ -216,6 +217,9 @@ def _inherit(work: Work, compound: Compound) -> None:
     if compound.position == 0:
         raise StatusError(status.INVALID_PARAMETER)
     previous = compound.works[compound.position - 1]
+    known = previous.command < len(COMMANDS) and COMMANDS[previous.command].needs & SESSION
+    if known and previous.session is None:
+        raise StatusError(status.INVALID_PARAMETER)  # the one before found no session to go on with
     work.session_id = previous.session_id
     work.tree_id = previous.tree_id
 

@@ -136,7 +136,10 @@ class Server:
                 settings.signing_required,
                 settings.encryption,
                 settings.delay_failed_logins,
+                settings.torture,
             )
+            if settings.torture:
+                log.warning("--torture: clients may make this server misbehave; for tests only")
             host = socket.gethostname().partition(".")[0]
             name = (settings.server_name or host).upper()[:MAX_SERVER_NAME] or "SMBSERVER"
             self._state = ServerState(

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
+from smbserver.commands.ioctl_torture import ioctl_torture
 from smbserver.connection import offers
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import ProtocolViolation, StatusError, WireError
 from smbserver.nt import access, status
 from smbserver.objects.pipe import Message, PipeHandle, pipe_exists
 from smbserver.wire import ioctl as wire
+from smbserver.wire import ioctl_torture as torture_wire
 from smbserver.wire import pipe as pipe_wire
 
-Outcome = Reply | Pending[Message]
+Outcome = Reply | Pending[Message] | Pending[None]
 
 
 def ioctl(request: wire.IoctlRequest, work: Work) -> Outcome:
@@ -146,4 +148,8 @@ _HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
     wire.FSCTL_PIPE_TRANSCEIVE: _transceive,
     wire.FSCTL_PIPE_PEEK: _peek,
     wire.FSCTL_PIPE_WAIT: _wait_for_pipe,
+    torture_wire.FORCE_UNACKED_TIMEOUT: ioctl_torture,
+    torture_wire.IOCTL_RESPONSE_PADDING: ioctl_torture,
+    torture_wire.READ_RESPONSE_PADDING: ioctl_torture,
+    torture_wire.ASYNC_SLEEP: ioctl_torture,
 }

@@ -66,6 +66,7 @@ class Settings:
     """A server's settings. `users` are (name, password).
 
     `port` None: 445 where possible, else 1445; 0: any free port. `delay_failed_logins`: see `auth.failed_logins`.
+    `torture`: the test hook of `commands.ioctl_torture`.
     """
 
     shares: tuple[ShareSettings, ...]
@@ -80,6 +81,7 @@ class Settings:
     server_name: str = ""
     limits: Limits = Limits()
     delay_failed_logins: bool = True
+    torture: bool = False
 
     def __post_init__(self) -> None:
         if not self.shares:

@@ -49,6 +49,8 @@ class Connection:
         self.sessions: dict[int, Session] = {}
         self.pending: dict[int, Work] = {}
         self.push: Callable[[list[Buffer]], None] | None = None  # the transport; None when it is gone
+        self.drop: Callable[[str], None] | None = None  # end the transport at once, for this reason
+        self.distort: Callable[[Work, Reply], None] | None = None  # a test hook: changes replies before they leave
         self._last_async_id = 0
 
     @property
@@ -164,6 +166,8 @@ class Connection:
         last = len(answered) - 1
         granted = 0
         for index, (work, reply) in enumerate(answered):
+            if self.distort is not None:
+                self.distort(work, reply)
             if not work.credits_granted and work.command != header.CANCEL:
                 granted += self.credits.grant(work.credits_requested)
             length = header.SIZE + sum(map(len, reply.buffers))

@@ -31,6 +31,7 @@ class Policy(NamedTuple):
     signing_required: bool = True
     encryption: Encryption = Encryption.OFFERED
     delay_failed_logins: bool = True
+    torture: bool = False  # whether the test hook FSCTL_SMBTORTURE is there
 
 
 class ServerState:

@@ -4,6 +4,7 @@ from struct import Struct, unpack
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
+from smbserver.wire import ioctl_torture
 from smbserver.wire.bounds import check_body, field, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
@@ -31,6 +32,7 @@ WITHOUT_OPEN: Final = frozenset(
         FSCTL_QUERY_NETWORK_INTERFACE_INFO,
         FSCTL_VALIDATE_NEGOTIATE_INFO,
         FSCTL_PIPE_WAIT,
+        *ioctl_torture.WITHOUT_OPEN,
     )
 )
 

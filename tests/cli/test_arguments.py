@@ -80,3 +80,9 @@ def test_help_tells_of_ps_of_every_variable_and_of_the_file() -> None:
     for word in ("(ps)", "chmod 600", "[[share]]", "[limits]", *VARIABLES):
         assert word in text
     assert max(map(len, text.split("\n"))) <= 120
+
+
+def test_the_test_hook_is_off_unless_asked_for() -> None:
+    assert layer_from(parse([])).torture is None
+    assert layer_from(parse(["--torture"])).torture is True
+    assert "test hook" in parser().format_help()
