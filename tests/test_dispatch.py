@@ -380,6 +380,17 @@ def test_sessions_of_one_compound_may_differ_when_they_are_named(open_world: Wor
     assert [reply.status for reply in replies] == [status.SUCCESS, status.USER_SESSION_DELETED]
 
 
+def test_behind_a_request_without_a_session_nothing_related_is_served(open_world: World) -> None:
+    """[MS-SMB2] 3.3.5.2.7.2: INVALID_PARAMETER, while the one before it hears USER_SESSION_DELETED."""
+    tree = open_world.tree()
+    items = [tree.request(create_file()), tree.request(create_file()), commands.close(RELATED_FILE_ID)]
+    items[1].session_id = NOBODY
+    items[2].flags |= 4
+    replies = tree.session.connection.call_compound(items, related=False)
+    expected = [status.SUCCESS, status.USER_SESSION_DELETED, status.INVALID_PARAMETER]
+    assert [reply.status for reply in replies] == expected
+
+
 def test_refusal_is_an_error_with_its_data(open_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def run(message: memoryview, work: object) -> None:
         raise StatusError(status.BUFFER_TOO_SMALL, b"\x10\0\0\0")

@@ -330,3 +330,14 @@ def test_a_share_in_memory() -> None:
             assert await in_thread(lambda: copy_in_and_out(port_of(server), "file")) == b"file"
 
     asyncio.run(serve())
+
+
+def test_the_test_hook_is_announced_and_only_when_it_is_there(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def serve(torture: bool) -> None:
+        async with Server(settings_for(tmp_path, torture=torture)):
+            pass
+
+    asyncio.run(serve(False))
+    assert "--torture" not in caplog.text
+    asyncio.run(serve(True))
+    assert "--torture" in caplog.text

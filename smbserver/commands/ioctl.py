@@ -88,6 +88,17 @@ def _snapshots(request: wire.IoctlRequest, work: Work) -> Reply:
     return _reply(request, work, wire.encode_no_snapshots())
 
 
+def _object_id(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-FSA] 2.1.5.10.1. Nothing is created: every file has an id, which no other file of its volume has now."""
+    opened = work.need_open()
+    if opened.pipe is not None:
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+    if request.max_output_response < wire.OBJECT_ID_BUFFER.size:
+        raise StatusError(status.INVALID_PARAMETER)
+    volume_id = opened.backend.serial_number.to_bytes(4, "little").rjust(16, b"\0")  # as FileFsObjectIdInformation
+    return _reply(request, work, wire.encode_object_id(opened.handle.identity, volume_id))
+
+
 def _pipe(work: Work) -> PipeHandle:
     pipe = work.need_open().pipe
     if pipe is None:
@@ -145,6 +156,7 @@ _HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
     wire.FSCTL_DFS_GET_REFERRALS_EX: _no_referrals,
     wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO: _no_interfaces,
     wire.FSCTL_SRV_ENUMERATE_SNAPSHOTS: _snapshots,
+    wire.FSCTL_CREATE_OR_GET_OBJECT_ID: _object_id,
     wire.FSCTL_PIPE_TRANSCEIVE: _transceive,
     wire.FSCTL_PIPE_PEEK: _peek,
     wire.FSCTL_PIPE_WAIT: _wait_for_pipe,

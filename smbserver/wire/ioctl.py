@@ -1,6 +1,6 @@
 """SMB2 IOCTL ([MS-SMB2] 2.2.31, 2.2.32) and the FSCTL codes this server knows."""
 
-from struct import Struct, unpack
+from struct import Struct, pack, unpack
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
@@ -19,6 +19,7 @@ FSCTL_SRV_COPYCHUNK: Final = 0x001440F2
 FSCTL_SRV_COPYCHUNK_WRITE: Final = 0x001480F2
 FSCTL_LMR_REQUEST_RESILIENCY: Final = 0x001401D4
 FSCTL_SET_REPARSE_POINT: Final = 0x000900A4
+FSCTL_CREATE_OR_GET_OBJECT_ID: Final = 0x000900C0
 FSCTL_FILE_LEVEL_TRIM: Final = 0x00098208
 FSCTL_SRV_ENUMERATE_SNAPSHOTS: Final = 0x00144064
 FSCTL_QUERY_NETWORK_INTERFACE_INFO: Final = 0x001401FC
@@ -73,6 +74,14 @@ def needs_open(message: memoryview) -> bool:
     """Whether a request works on an open: every FSCTL but those WITHOUT_OPEN. Raises WireError."""
     request = decode(message)
     return bool(request.flags & IS_FSCTL) and request.ctl_code not in WITHOUT_OPEN
+
+
+OBJECT_ID_BUFFER: Final = Struct("<QQ16s16s16s")  # [MS-FSCC] 2.1.3.1
+
+
+def encode_object_id(identity: tuple[int, int], volume_id: bytes) -> bytes:
+    """FILE_OBJECTID_BUFFER type 1: the file was born with this id on this volume, in no domain."""
+    return OBJECT_ID_BUFFER.pack(*identity, volume_id, pack("<QQ", *identity), bytes(16))
 
 
 SNAPSHOT_ARRAY = Struct("<III")

@@ -112,6 +112,26 @@ def test_no_file_has_snapshots(tree: Tree) -> None:
     assert asked(pipe.tree, wire.FSCTL_SRV_ENUMERATE_SNAPSHOTS, pipe.file_id) == status.INVALID_DEVICE_REQUEST
 
 
+def test_every_file_has_an_object_id_of_its_own(tree: Tree) -> None:
+    def object_id(name: str) -> bytes:
+        with tree.create(name, disposition=3) as file:
+            request = queries.ioctl(wire.FSCTL_CREATE_OR_GET_OBJECT_ID, b"", file.file_id, 64)
+            return queries.decode_ioctl(tree.call(request).check())
+
+    first, second = object_id("first"), object_id("second")
+    assert len(first) == len(second) == 64
+    assert first[:16] == first[32:48] != second[:16]
+    assert first[16:32] == second[16:32]
+    assert object_id("first") == first
+
+
+def test_an_object_id_needs_room_and_a_file(tree: Tree) -> None:
+    file = tree.create("file")
+    assert asked(tree, wire.FSCTL_CREATE_OR_GET_OBJECT_ID, file.file_id, room=63) == status.INVALID_PARAMETER
+    pipe = tree.session.tree("IPC$").open("srvsvc", access=GENERIC_READ)
+    assert asked(pipe.tree, wire.FSCTL_CREATE_OR_GET_OBJECT_ID, pipe.file_id) == status.INVALID_DEVICE_REQUEST
+
+
 # --- FSCTL_VALIDATE_NEGOTIATE_INFO, [MS-SMB2] 3.3.5.15.12 ---
 
 
