@@ -69,6 +69,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
         chosen += [
             Step(f"smbclient {mode}", ("conformance/smbclient/run.py", *quick), ("smbclient",)),
             Step("smbprotocol", ("conformance/smbprotocol_client/run.py",)),
+            Step("many clients", ("conformance/sharing/run.py", "--clients", "60", "--seconds", "15")),
         ]
     return chosen
 

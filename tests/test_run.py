@@ -25,7 +25,7 @@ def last_line(capsys: pytest.CaptureFixture[str]) -> str:
 def test_each_mode_has_its_steps() -> None:
     unit, quick, full = (run.steps(mode, None) for mode in ("unit", "quick", "full"))
     assert quick[: len(unit)] == full[: len(unit)] == unit
-    assert [step.name for step in quick[len(unit) :]] == ["smbclient quick", "smbprotocol"]
+    assert [step.name for step in quick[len(unit) :]] == ["smbclient quick", "smbprotocol", "many clients"]
     assert any("--quick" in step.arguments for step in quick)
     assert not any("--quick" in step.arguments for step in full)
 
