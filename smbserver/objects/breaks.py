@@ -1,6 +1,7 @@
 """Delivers break notices, and ends the breaks that nobody answers ([MS-SMB2] 3.3.4.6, 3.3.4.7)."""
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
@@ -36,26 +37,44 @@ class BreakSender:
         self._outbox = outbox
         self._runtime = runtime
         self._timers: dict[Cache, Callable[[], None]] = {}
+        self._woken: deque[Waiter[None]] = deque()
+        self._waking = False
         self.peers: dict[bytes, list[Peer]] = {}
 
     def deliver(self) -> None:
-        """Send what is to be told, wake who may go on. A notice that needs an answer and cannot be sent has expired."""
-        while self._outbox:
-            notice = self._outbox.pop(0)
-            if isinstance(notice, Waiter):
-                notice.resolve(None)
-                continue
-            cache = notice.cache
-            if not cache.holders:
-                continue  # closed since, in the same compound
-            sent = self._send_lease(notice) if cache.is_lease else self._send_oplock(notice)
-            if not notice.answer_needed:
-                continue
-            if sent:
-                self.settled(cache)
-                self._timers[cache] = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
-            else:
-                cache.expire()
+        """Send what is to be told, then wake who may go on.
+
+        Who goes on may come back here. Then the rest is left to the first call: a chain of requests that wake each
+        other would not fit on the stack.
+        """
+        while self._outbox or self._woken:
+            while self._outbox:
+                first = self._outbox.pop(0)
+                if isinstance(first, Waiter):
+                    self._woken.append(first)
+                else:
+                    self._tell(first)
+            if self._waking or not self._woken:
+                return
+            self._waking = True
+            try:
+                self._woken.popleft().resolve(None)
+            finally:
+                self._waking = False
+
+    def _tell(self, notice: Notice) -> None:
+        """A notice that needs an answer and cannot be sent has expired."""
+        cache = notice.cache
+        if not cache.holders:
+            return  # closed since, in the same compound
+        sent = self._send_lease(notice) if cache.is_lease else self._send_oplock(notice)
+        if not notice.answer_needed:
+            return
+        if sent:
+            self.settled(cache)
+            self._timers[cache] = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
+        else:
+            cache.expire()
 
     def _send_lease(self, notice: Notice) -> bool:
         peers = self.peers.get(notice.cache.key.client_guid, ())
