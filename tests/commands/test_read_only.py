@@ -115,7 +115,6 @@ OPERATIONS: dict[str, Callable[[bytes], Request]] = {
     "FSCTL_SET_OBJECT_ID": _control(0x00090098),
     "FSCTL_SET_REPARSE_POINT": _control(0x000900A4),
     "FSCTL_DELETE_REPARSE_POINT": _control(0x000900AC),
-    "FSCTL_CREATE_OR_GET_OBJECT_ID": _control(0x000900C0),
     "FSCTL_SET_SPARSE": _control(0x000900C4),
     "FSCTL_SET_ENCRYPTION": _control(0x000900D7),
     "FSCTL_SET_ZERO_DATA": _control(0x000980C8, pack("<QQ", 0, 7)),
