@@ -11,7 +11,7 @@ from typing import Final
 
 from smbserver.connection.connection import MAX_PENDING, Connection
 from smbserver.connection.work import Compound, Pending, Reply, Work
-from smbserver.dispatch import complete, dispatch, dispatch_smb1
+from smbserver.dispatch import complete, dispatch, dispatch_smb1, error_reply
 from smbserver.errors import ProtocolViolation, WireError
 from smbserver.nt import status
 from smbserver.transport.tcp import TcpTransport
@@ -86,6 +86,11 @@ class Driver:
     def _settled(self, compound: Compound, work: Work, outcome: object) -> bool:
         """Note the answer; False when it must be waited for, perhaps not for the first time."""
         while isinstance(outcome, Pending):
+            if outcome.may_never_end and not outcome.waiter.done and compound.position + 1 < len(compound.works):
+                # As Windows: what follows it, and the answers there are already, shall not wait for ever.
+                outcome.waiter.cancel()
+                outcome = error_reply(status.INTERNAL_ERROR)
+                break
             if self._wait(compound, work, outcome):
                 self.connection.server.settle()
                 return False
@@ -126,7 +131,7 @@ class Driver:
         is_last = compound.position + 1 == len(compound.works) and not work.async_id
         stop_timer = (
             self.connection.server.runtime.later(INTERIM_DELAY, lambda: self._interim(compound, work))
-            if is_last
+            if is_last and not pending.may_never_end
             else None
         )
 
@@ -136,6 +141,8 @@ class Driver:
             self._resume(compound, work, pending)
 
         pending.waiter.when_done(resume)
+        if is_last and pending.may_never_end:
+            self._interim(compound, work)
         return True
 
     def _interim(self, compound: Compound, work: Work) -> None:

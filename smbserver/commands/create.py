@@ -14,6 +14,7 @@ from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.metadata import Metadata
+from smbserver.objects.changes import report_created
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import connect_pipe
 from smbserver.objects.server_view import caller_of
@@ -68,6 +69,8 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     opened.session = session
     session.opens[opened.volatile_id] = opened
     work.opened = opened
+    if action != attributes.OPENED:
+        report_created(work.connection.server.files.watches, opened, action)
     return Reply([_response(request, opened, action, meta).encode()])
 
 
@@ -100,7 +103,7 @@ def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Ope
 
 def _open_file(request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend) -> tuple[Open, int, Metadata]:
     _check_arguments(request)
-    path = names.split(_without_default_stream(request.name))
+    path = names.split(names.resolve_parents(_without_default_stream(request.name)))
     for _ in range(_TRIES):
         try:
             return _open(request, work, tree, backend, path)

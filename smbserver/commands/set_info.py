@@ -5,7 +5,8 @@ from typing import Final
 
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
-from smbserver.nt import access, attributes, names, status
+from smbserver.nt import access, attributes, changes, names, status
+from smbserver.objects.changes import report_joined, report_linked, report_renamed
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL, HANDLE
 from smbserver.waiter import Waiter
@@ -20,6 +21,8 @@ _SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTI
 # EAs, quotas, object ids, short names, and the extended forms of disposition and rename: documented as settable, not
 # had here ([MS-SMB2] 3.3.5.21.1).
 _KNOWN_UNSUPPORTED: Final = (15, 29, 32, file_info.SHORT_NAME, 64, 65)
+# What each of the four times of FileBasicInformation is to those who watch; a change time is nothing to them.
+_TIMES_TOLD: Final = (changes.FILTER_CREATION, changes.FILTER_LAST_ACCESS, changes.FILTER_LAST_WRITE, 0)
 
 _Setter = Callable[[memoryview, Open, Work], Waiter[None] | None]  # what must be waited for before it can be done
 
@@ -64,10 +67,13 @@ def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
         if not opened.path:
             wanted &= ~(attributes.HIDDEN | attributes.SYSTEM)  # nobody hides the root
         opened.handle.set_attributes(wanted)
+        opened.changed(changes.FILTER_ATTRIBUTES)
     # -1 and -2 stop and restart automatic updates for this open; POSIX keeps updating, which is what -2 asks for.
     times = [time if time > 0 else None for time in change[:4]]
     if any(time is not None for time in times):
         opened.handle.set_times(*times)
+        told = [matches for time, matches in zip(times, _TIMES_TOLD, strict=True) if time is not None]
+        opened.changed(sum(told))
 
 
 def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
@@ -97,6 +103,11 @@ def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | No
     finally:
         located.close()
     files.renamed(opened.backend, old, moved)
+    if located.identity == opened.handle.identity and located.path not in (old, moved):
+        report_joined(files.watches, opened, old)
+    else:
+        replaced = None if located.identity in (None, opened.handle.identity) else located.path
+        report_renamed(files.watches, opened, old, moved, replaced)
     return None
 
 
@@ -143,6 +154,9 @@ def _set_link(data: memoryview, opened: Open, work: Work) -> None:
         opened.backend.link(old, opened.handle.identity, located, target.replace_if_exists)
     finally:
         located.close()
+    if located.identity != opened.handle.identity:
+        replaced = None if located.identity is None else located.path
+        report_linked(work.connection.server.files.watches, opened, (*located.path[:-1], new[-1]), replaced)
 
 
 def _set_disposition(data: memoryview, opened: Open, work: Work) -> None:
@@ -198,8 +212,10 @@ def _set_allocation(data: memoryview, opened: Open, work: Work) -> None:
     size = _size(data, opened)
     if size < opened.handle.metadata().end_of_file:
         opened.handle.truncate(size)
+        opened.changed(changes.FILTER_WRITTEN)
     else:
         opened.handle.allocate(size)
+        opened.changed(changes.FILTER_SIZE)
 
 
 def _set_valid_data_length(data: memoryview, opened: Open, work: Work) -> None:
@@ -212,6 +228,7 @@ def _set_valid_data_length(data: memoryview, opened: Open, work: Work) -> None:
 
 def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> None:
     opened.handle.truncate(_size(data, opened))
+    opened.changed(changes.FILTER_WRITTEN)
 
 
 def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:

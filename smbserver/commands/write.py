@@ -3,6 +3,7 @@
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
+from smbserver.nt.changes import FILTER_WRITTEN
 from smbserver.sharing.caching import ALL
 from smbserver.wire import write as wire
 
@@ -41,6 +42,7 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
         if opened.state.caches:
             opened.state.contend(opened.holder.key, ALL)
         opened.handle.write(request.data, offset)
+        opened.changed(FILTER_WRITTEN)
     if request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH:
         return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
     return Reply([wire.encode_response(length)])

@@ -36,15 +36,23 @@ class Reply:
 class Pending(Generic[T]):
     """An answer that comes later: `finish` makes it of the waiter's result, or finds that it must wait once more.
 
-    CANCEL ends it only if `can_cancel`.
+    CANCEL ends it only if `can_cancel`. `may_never_end`: it is told at once that it waits, and only the last of a
+    compound may.
     """
 
-    __slots__ = ("can_cancel", "finish", "waiter")
+    __slots__ = ("can_cancel", "finish", "may_never_end", "waiter")
 
-    def __init__(self, waiter: Waiter[T], finish: "Callable[[T], Reply | Pending[None]]", can_cancel: bool) -> None:
+    def __init__(
+        self,
+        waiter: Waiter[T],
+        finish: "Callable[[T], Reply | Pending[None]]",
+        can_cancel: bool,
+        may_never_end: bool = False,
+    ) -> None:
         self.waiter = waiter
         self.finish = finish
         self.can_cancel = can_cancel
+        self.may_never_end = may_never_end
 
 
 class Compound:

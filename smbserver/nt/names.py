@@ -41,6 +41,24 @@ def split(name: str) -> Path:
     return components
 
 
+def resolve_parents(name: str) -> str:
+    """Take "x\\.." out of a name, as text and before anything is looked up; what would leave the root stays, refused.
+
+    Clients do this themselves; a program that hands its path on unseen does not.
+    """
+    if ".." not in name:
+        return name
+    kept: list[str] = []
+    for component in name.split("\\"):
+        if component != "..":
+            kept.append(component)
+        elif kept and kept[-1]:
+            kept.pop()
+        else:
+            return name  # `split` refuses it
+    return "\\".join(kept)
+
+
 def check_component(component: str) -> None:
     """Refuse what cannot be one name: empty, "." or "..", a forbidden character, more than 255 units."""
     if not component or not FORBIDDEN.isdisjoint(component):

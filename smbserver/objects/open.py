@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from smbserver.backend.base import Backend, Handle
 from smbserver.errors import StatusError
+from smbserver.nt import status
+from smbserver.nt.changes import ACTION_MODIFIED, ACTION_REMOVED, Change, name_filter
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path, Pattern
 from smbserver.objects.pipe import PipeHandle
@@ -91,6 +93,10 @@ class Open:
         """Where the file is below the share's root now."""
         return self.holder.path
 
+    def changed(self, matches: int) -> None:
+        """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
+        self.state.changed(self.holder, matches)
+
     def hold(self) -> None:
         """A thread is about to use the handle."""
         self._running += 1
@@ -107,18 +113,28 @@ class Open:
             return
         self._closed = True
         self.session = None
+        self.state.end_watch(self.holder, status.NOTIFY_CLEANUP)
         if self.delete_on_close and not self.state.delete_pending:
             self.state.set_delete(self.holder.path, self.backend)
         if self.cursor is not None:
             self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
             self.cursor = None
         delete_path = self.state.delete_path
+        removed = False
         if files.leave(self.state, self.holder) and delete_path is not None:
             try:
                 self.backend.remove(delete_path, self.handle.identity)
+                removed = True
             except (OSError, StatusError) as error:
                 # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
                 # the directory above may be gone (StatusError).
                 log.info("not deleted at its last close: %r: %s", "\\".join(delete_path), error)
         if not self._running:
             self.handle.close()
+        if removed and delete_path is not None:
+            gone = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), delete_path)
+            files.watches.report(self.backend, (gone,), self.holder)
+        elif self.state.changes:
+            change = Change(ACTION_MODIFIED, self.state.changes, self.holder.path)
+            self.state.changes = 0
+            files.watches.report_content(self.backend, change, self.holder)

@@ -9,6 +9,7 @@ from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
 from smbserver.sharing.lock_sequences import LockSequences
+from smbserver.sharing.notify import Watch, WatchTable
 from smbserver.waiter import Waiter
 
 Identity = tuple[int, int]
@@ -27,10 +28,11 @@ class Holder:
     """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames.
 
     `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with one
-    key take nothing from each other. `owner` is whoever made the holder; sharing never looks into it.
+    key take nothing from each other. `watch` waits for changes of a directory. `owner` is whoever made the holder;
+    sharing never looks into it.
     """
 
-    __slots__ = ("cache", "granted", "key", "lock_sequences", "owner", "path", "share_access", "volume")
+    __slots__ = ("cache", "granted", "key", "lock_sequences", "owner", "path", "share_access", "volume", "watch")
 
     def __init__(self, granted: int, share_access: int, path: Path, volume: object) -> None:
         self.granted = granted
@@ -40,20 +42,36 @@ class Holder:
         self.cache: Cache | None = None
         self.key: CacheKey | None = None
         self.lock_sequences: LockSequences | None = None  # made by the first LOCK that wants it
+        self.watch: Watch | None = None
         self.owner: object = None
 
 
 class FileState:
-    """What all opens of one file have in common. `locks` is None while nobody has locked a range."""
+    """What all opens of one file have in common. `locks` is None while nobody has locked a range; `changes` are the
+    filter bits of what nobody was told of yet.
+    """
 
-    __slots__ = ("_lock_register", "_outbox", "caches", "delete_path", "delete_volume", "holders", "identity", "locks")
+    __slots__ = (
+        "_lock_register",
+        "_outbox",
+        "_watches",
+        "caches",
+        "changes",
+        "delete_path",
+        "delete_volume",
+        "holders",
+        "identity",
+        "locks",
+    )
 
-    def __init__(self, identity: Identity, outbox: Outbox, lock_register: LockRegister) -> None:
+    def __init__(self, identity: Identity, outbox: Outbox, lock_register: LockRegister, watches: WatchTable) -> None:
         self.identity = identity
         self.locks: ByteLocks | None = None
         self._lock_register = lock_register
         self.caches: list[Cache] = []
         self._outbox = outbox
+        self._watches = watches
+        self.changes = 0
         self.holders: list[Holder] = []
         self.delete_path: Path | None = None
         self.delete_volume: object = None
@@ -202,9 +220,23 @@ class FileState:
             self.locks = None
 
     def set_delete(self, path: Path, volume: object) -> None:
-        """The name `path` is removed when the last open is gone."""
+        """The name `path` is removed when the last open is gone; who watches this directory hears that it goes."""
         self.delete_path = path
         self.delete_volume = volume
+        for holder in list(self.holders):
+            self.end_watch(holder, status.DELETE_PENDING)
+
+    def end_watch(self, holder: Holder, code: int) -> None:
+        """The open's requests for changes are answered with the status `code`."""
+        watch, holder.watch = holder.watch, None
+        if watch is not None:
+            watch.end(code)
+
+    def changed(self, holder: Holder, matches: int) -> None:
+        """Data or attributes were changed through this open. It is told when an open of the file ends."""
+        self.changes |= matches
+        if self._watches.ledger is not None:
+            self._watches.ledger.own_content(holder.volume, holder.path)
 
     def clear_delete(self) -> None:
         """Nobody wants it gone any more."""
@@ -232,6 +264,7 @@ class FileTable:
         self._last_oplock = 0
         self.outbox: Outbox = []
         self.locks = LockRegister()
+        self.watches = WatchTable()
 
     def oplock_key(self) -> CacheKey:
         """A key that nobody else has: for an oplock, and for an open without a lease."""
@@ -283,7 +316,7 @@ class FileTable:
         """Add an open that `check_open` has let through."""
         state = self._states.get(identity)
         if state is None:
-            state = self._states[identity] = FileState(identity, self.outbox, self.locks)
+            state = self._states[identity] = FileState(identity, self.outbox, self.locks, self.watches)
         state.holders.append(holder)
         return state
 
@@ -292,6 +325,7 @@ class FileTable:
         if state.locks is not None:
             state.locks.release(holder)
         self.release_cache(state, holder)
+        state.end_watch(holder, status.NOTIFY_CLEANUP)
         state.holders.remove(holder)
         if state.holders:
             return False
@@ -299,7 +333,8 @@ class FileTable:
         return state.delete_pending
 
     def renamed(self, volume: object, old: Path, new: Path) -> None:
-        """A name of this volume has moved: opens through it, and what was to be deleted, follow."""
+        """A name of this volume has moved: opens through it, watches and what was to be deleted follow."""
+        self.watches.renamed(volume, old, new)
         for state in self._states.values():
             for holder in state.holders:
                 if holder.volume is volume and holder.path == old:

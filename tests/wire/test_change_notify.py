@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbserver.errors import WireError
+from smbserver.nt import changes
 from smbserver.wire import change_notify as wire
 from smbserver.wire.change_notify import NotifyEntry
 from tests.wire import captured
@@ -15,7 +16,10 @@ from tests.wire.strategies import CHANGE_NOTIFY_REQUESTS, NOTIFY_ENTRIES
 
 # [MS-FSCC] 2.7.1: "a" renamed to "bcd"; 12 + 2 bytes padded to 16, 12 + 6 padded to 20.
 RENAMED = bytes.fromhex("10000000 04000000 02000000 6100 0000 00000000 05000000 06000000 620063006400 0000")
-RENAMED_ENTRIES = (NotifyEntry(wire.ACTION_RENAMED_OLD_NAME, "a"), NotifyEntry(wire.ACTION_RENAMED_NEW_NAME, "bcd"))
+RENAMED_ENTRIES = (
+    NotifyEntry(changes.ACTION_RENAMED_OLD_NAME, "a"),
+    NotifyEntry(changes.ACTION_RENAMED_NEW_NAME, "bcd"),
+)
 
 
 def test_captured() -> None:
@@ -23,7 +27,7 @@ def test_captured() -> None:
     assert request == wire.ChangeNotifyRequest(0, 0x800000, 0x3877ED67, 0xC49F9E42, 0xFFF)
     assert wire.encode(request) == captured.CHANGE_NOTIFY_REQUEST
     entries = wire.decode_response(message(captured.CHANGE_NOTIFY_RESPONSE))
-    assert entries == (NotifyEntry(wire.ACTION_ADDED, "smb2-notify01.dat"),)
+    assert entries == (NotifyEntry(changes.ACTION_ADDED, "smb2-notify01.dat"),)
     assert wire.encode_response(wire.encode_entries(entries)) == captured.CHANGE_NOTIFY_RESPONSE
 
 
