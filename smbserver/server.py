@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.memory import MemoryBackend
-from smbserver.backend.posix import PosixBackend
+from smbserver.backend.posix import LocalChanges, PosixBackend
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
@@ -111,6 +111,7 @@ class Server:
         self._runtime: AsyncioRuntime | None = None
         self._state: ServerState | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._local_changes: LocalChanges | None = None
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -145,6 +146,9 @@ class Server:
             self._state = ServerState(
                 self._runtime, Names(name, "WORKGROUP"), accounts, self._shares, policy, secrets.token_bytes(16)
             )
+            watches = self._state.files.watches
+            self._local_changes = LocalChanges(watches, self._runtime.later, loop.add_reader, loop.remove_reader)
+            watches.local = self._local_changes
             self._listeners, note = listen(settings.bind, settings.port)
             if note is not None:
                 self.notes.insert(0, note)
@@ -264,6 +268,9 @@ class Server:
 
     def _release(self, wait: bool) -> None:
         """Give back what `start` took. Without `wait` a thread may still use a file: that one stays open."""
+        if self._local_changes is not None:
+            self._local_changes.close()
+            self._local_changes = None
         self._state = None
         for listener in self._listeners:
             listener.close()

@@ -188,6 +188,10 @@ class WatchTable:
             watch.path = new + watch.path[depth:]
             self._enter(watch)
 
+    def listening(self, ledger: Ledger | None) -> None:
+        """Whom to tell of the server's own changes, as long as somebody listens to those of local programs."""
+        self.ledger = ledger
+
     def report(self, volume: object, changes: Sequence[Change], by: object = None) -> None:
         """This server has changed something, through the open whose Holder is `by`."""
         if self.ledger is not None:

@@ -1,5 +1,6 @@
 """A directory of this machine as a share, confined below its root by descriptors."""
 
+from smbserver.backend.posix.local_changes import LocalChanges
 from smbserver.backend.posix.volume import PosixBackend
 
-__all__ = ["PosixBackend"]
+__all__ = ["LocalChanges", "PosixBackend"]

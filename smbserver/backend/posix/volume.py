@@ -26,6 +26,7 @@ Identity = tuple[int, int]
 # O_NONBLOCK: should a FIFO take the file's place between look and open, the open must not hang.
 _COMMON: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _O_PATH: Final = getattr(os, "O_PATH", 0)
+LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, while a link replaces a file
 FILE_MODE: Final = 0o666  # the process's umask takes from it
 DIRECTORY_MODE: Final = 0o777
 # A file is worth more than its attributes: these do not keep it from being made.
@@ -356,7 +357,7 @@ class PosixBackend:
                 added = target.wanted
             else:
                 # Beside it first and then over it, so that a failure leaves what was there.
-                beside = f".smbserver-link-{os.getpid()}-{state.st_ino:x}"
+                beside = f"{LINK_PREFIX}{os.getpid()}-{state.st_ino:x}"
                 os.link(name, beside, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
                 try:
                     os.rename(beside, target.name, src_dir_fd=target.parent, dst_dir_fd=target.parent)
@@ -367,6 +368,10 @@ class PosixBackend:
             self._cache.after_change(target.parent, before, added=added)
         finally:
             os.close(parent)
+
+    def directory(self, path: Path) -> int:
+        """A descriptor of a directory, good to look at and to name to the kernel. StatusError, OSError as `locate`."""
+        return self._resolver.directory(path)[0]
 
     def space(self) -> VolumeSpace:
         """fstatvfs of the root."""
