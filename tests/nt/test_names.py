@@ -180,3 +180,26 @@ def test_folding_ascii_ignores_case(name: str) -> None:
 
 def test_folding_keeps_lone_surrogates() -> None:
     assert fold("\ud800a") == "\ud800A"
+
+
+@pytest.mark.parametrize(
+    ("name", "resolved"),
+    [
+        ("a\\b\\..", "a"),
+        ("a\\..", ""),
+        ("a\\..\\b", "b"),
+        ("a\\b\\..\\..\\c", "c"),
+        ("a..\\b", "a..\\b"),
+        ("a\\b", "a\\b"),
+    ],
+)
+def test_parents_are_resolved_as_text(name: str, resolved: str) -> None:
+    assert names.resolve_parents(name) == resolved
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "..\\a", "a\\..\\..", "a\\..\\..\\b", "\\..", "\\..\\a", "a\\\\..", "a\\.\\..\\..\\.."]
+)
+def test_nothing_leads_above_the_root(name: str) -> None:
+    with pytest.raises(StatusError):
+        names.split(names.resolve_parents(name))

@@ -142,17 +142,19 @@ class LocalChanges:
             try:
                 self._inotify = Inotify()
             except OSError as error:
-                limit = " (fs.inotify.max_user_instances)" if error.errno == errno.EMFILE else ""
-                self._say(f"changes by local programs are not seen: {error.strerror}{limit}")
+                if self._first_time("instances"):
+                    # Most likely fs.inotify.max_user_instances, whose error is EMFILE.
+                    log.warning("changes by local programs are not seen: inotify: %s", error.strerror)
                 return False
             self._add_reader(self._inotify.fd, self._readable)
             self._sink.listening(self)
         return True
 
-    def _say(self, text: str) -> None:
-        if text not in self._said:
-            self._said.add(text)
-            log.warning("%s", text)
+    def _first_time(self, limit: str) -> bool:
+        """Whether a limit is met for the first time: the log says it once."""
+        known = limit in self._said
+        self._said.add(limit)
+        return not known
 
     def _watch(self, key: Key) -> bool:
         """Have inotify watch a directory. False when that cannot be."""
@@ -169,10 +171,10 @@ class LocalChanges:
         except StatusError:
             return False  # gone
         except OSError as error:
-            if error.errno == errno.ENOSPC:
-                self._say("changes by local programs are not seen in some directories: fs.inotify.max_user_watches")
-            else:
+            if error.errno != errno.ENOSPC:
                 log.info("no inotify watch: %s", error.strerror)
+            elif self._first_time("watches"):
+                log.warning("changes by local programs are not seen everywhere: fs.inotify.max_user_watches")
             return False
         self._wds[key] = wd
         self._keys.setdefault(wd, []).append(key)
@@ -260,7 +262,8 @@ class LocalChanges:
         if key in self._wds:
             return
         if len(self._wds) - len(self._plain) >= TREE_DIRECTORIES * len(self._trees):
-            self._say(f"changes by local programs are seen in {TREE_DIRECTORIES} directories of a watched tree")
+            if self._first_time("tree"):
+                log.warning("changes by local programs are seen in %d directories of a tree", TREE_DIRECTORIES)
         elif self._watch(key):
             self._scan_later(key, fresh)
 
@@ -278,6 +281,8 @@ class LocalChanges:
                 self._contents.add((volume, change.path))  # its stored attributes
             else:
                 self._contents.add((volume, change.path))
+                if change.matches == nt.FILTER_REPLACED:  # by a rename onto it
+                    self._names[volume, change.path, True] += 1
         self.settle()
 
     def own_content(self, volume: object, path: Path) -> None:
@@ -383,7 +388,7 @@ class LocalChanges:
             arrivals.remove(arrival)
             volume = key[0]
             gone, come = self._strike_out(volume, old, False), self._strike_out(volume, new, True)
-            if not gone or not come:
+            if not gone and not come:  # one is enough: a name may be corrected by a second rename
                 self._sink.report_local(volume, nt.renamed(old, new, is_directory))
             if is_directory:
                 self._rename_watches(volume, old, new)
