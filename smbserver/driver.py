@@ -150,7 +150,8 @@ class Driver:
             return
         try:
             self._send(compound)
-            self.transport.send(self.connection.interim(work))
+            if work.pending is not None:  # else it was answered while others were told
+                self.transport.send(self.connection.interim(work))
         except ProtocolViolation as problem:
             self._drop(str(problem))
         except Exception:  # as in frame_received
