@@ -62,6 +62,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     if tree.share.backend is None:
         opened, action, meta = _open_pipe(request, work, tree)
     else:
+        work.check_user()
         try:
             opened, action, meta = _open_file(request, work, tree, tree.share.backend)
         except _MustWait as stop:

@@ -3,11 +3,13 @@
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Final
 
 from smbserver.auth.failed_logins import LockedOut
 from smbserver.auth.login import Login
 from smbserver.auth.ntlm import Acceptor, LoggedOn, LogonFailure
+from smbserver.commands.session_binding import find_bindable
 from smbserver.connection.connection import MAX_SESSIONS, Connection
 from smbserver.connection.dialects import Dialect
 from smbserver.connection.work import Buffer, Pending, Reply, Work
@@ -16,7 +18,7 @@ from smbserver.crypto.sealing import KEY_LENGTH, Opener, Sealer
 from smbserver.errors import ProtocolViolation, StatusError
 from smbserver.nt import status
 from smbserver.objects.server_state import Encryption
-from smbserver.objects.session import Session, State
+from smbserver.objects.session import Attempt, Session, State, Terms
 from smbserver.waiter import Waiter
 from smbserver.wire import session_setup as wire
 from smbserver.wire.negotiate import AES_CMAC, AES_GMAC, SIGNING_REQUIRED
@@ -27,24 +29,70 @@ MAX_UNFINISHED_LOGINS: Final = 16  # on one connection; each keeps its messages,
 MAX_LOGGED_NAME: Final = 64  # characters of a name that somebody claims to have
 
 Outcome = LoggedOn | LogonFailure
+Guard = Callable[[], AbstractContextManager[None]]
+Finish = Callable[[LoggedOn], int]
+"""Makes the login count, or raises; the SessionFlags of the reply."""
 
 
 def session_setup(request: wire.SessionSetupRequest, work: Work) -> Reply | Pending[None]:
-    """One leg of a login. A failure removes the session; nothing but the last lines of `_finish` make one valid."""
+    """One leg of a login, a renewed one or a binding.
+
+    A failing login removes its session, a failing binding nothing but itself. Nothing but the last lines of `_finish`
+    make a session valid, nothing but those of `_bind` a channel.
+    """
     connection = work.connection
     dialect = connection.dialect
     if dialect is None:
         raise ProtocolViolation("SESSION_SETUP before NEGOTIATE")
     if request.flags & wire.SESSION_FLAG_BINDING:
-        # [MS-SMB2] 3.3.5.5: without multichannel a binding is refused.
-        raise StatusError(status.REQUEST_NOT_ACCEPTED)
+        return _binding_leg(request, work, dialect)
     policy = connection.server.policy
     if policy.encryption is Encryption.REQUIRED and not connection.cipher:
         raise StatusError(status.ACCESS_DENIED)
     session = _session_for(work)
     work.session = session
-    with _failing_closed(work, session):
-        return _leg(request, work, dialect, session)
+    attempt = _attempt(connection, session, b"")
+    return _leg(
+        request,
+        work,
+        session,
+        attempt,
+        lambda: _failing_closed(work, session),
+        lambda who: _finish(request, connection, dialect, session, attempt, who),
+    )
+
+
+def _binding_leg(request: wire.SessionSetupRequest, work: Work, dialect: Dialect) -> Reply | Pending[None]:
+    session = find_bindable(work, dialect)
+    connection = work.connection
+    attempt = _attempt(connection, session, connection.preauth_hash if dialect.preauth else b"")
+
+    def finish(who: LoggedOn) -> int:
+        find_bindable(work, dialect)  # again: the answer may have been withheld, and another channel been faster
+        _bind(work, dialect, session, attempt, who)
+        return 0
+
+    return _leg(request, work, session, attempt, lambda: _failing_alone(connection, session), finish)
+
+
+def _attempt(connection: Connection, session: Session, preauth_hash: bytes) -> Attempt:
+    """What is under way for this session on this connection, begun now if need be. Raises StatusError."""
+    attempt = connection.attempts.get(session.session_id)
+    if attempt is None:
+        _check_room(connection)
+        attempt = connection.attempts[session.session_id] = Attempt(preauth_hash)
+    if attempt.settling:
+        raise StatusError(status.REQUEST_NOT_ACCEPTED)  # the same for a right and a wrong password
+    return attempt
+
+
+def _check_room(connection: Connection) -> None:
+    if len(connection.attempts) < MAX_UNFINISHED_LOGINS:
+        return
+    for session_id in [each for each in connection.attempts if each not in connection.server.sessions]:
+        del connection.attempts[session_id]  # to bind a session that has ended meanwhile
+    if len(connection.attempts) >= MAX_UNFINISHED_LOGINS:
+        raise StatusError(status.INSUFFICIENT_RESOURCES)
 
 
 @contextlib.contextmanager
@@ -59,13 +107,28 @@ def _failing_closed(work: Work, session: Session) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def _failing_alone(connection: Connection, session: Session) -> Iterator[None]:
+    """Whatever leaves by an exception takes the attempt with it; the session has not heard of it."""
+    try:
+        yield
+    except BaseException:
+        connection.attempts.pop(session.session_id, None)
+        raise
+
+
 def _session_for(work: Work) -> Session:
     connection = work.connection
     if work.session_id == 0:
-        unfinished = sum(session.state is State.IN_PROGRESS for session in connection.sessions.values())
-        if len(connection.sessions) >= MAX_SESSIONS or unfinished >= MAX_UNFINISHED_LOGINS:
+        if len(connection.sessions) >= MAX_SESSIONS:
             raise StatusError(status.INSUFFICIENT_RESOURCES)
-        session = Session(connection.server.new_session_id(), connection.preauth_hash, connection)
+        _check_room(connection)
+        dialect = connection.dialect
+        assert dialect is not None
+        terms = Terms(dialect.revision, connection.cipher, connection.signing_algorithm)
+        session = Session(connection.server.new_session_id(), terms)
+        attempt = Attempt(connection.preauth_hash if dialect.preauth else b"")
+        connection.attempts[session.session_id] = attempt
         connection.sessions[session.session_id] = session
         connection.server.sessions[session.session_id] = session
         work.session_id = session.session_id
@@ -73,18 +136,26 @@ def _session_for(work: Work) -> Session:
     found = connection.sessions.get(work.session_id)
     if found is None:
         raise StatusError(status.USER_SESSION_DELETED)
-    if found.settling:
-        raise StatusError(status.REQUEST_NOT_ACCEPTED)  # the same for a right and a wrong password
     return found
 
 
-def _leg(request: wire.SessionSetupRequest, work: Work, dialect: Dialect, session: Session) -> Reply | Pending[None]:
+def _leg(
+    request: wire.SessionSetupRequest, work: Work, session: Session, attempt: Attempt, guard: Guard, finish: Finish
+) -> Reply | Pending[None]:
+    with guard():
+        return _step(request, work, session, attempt, guard, finish)
+
+
+def _step(
+    request: wire.SessionSetupRequest, work: Work, session: Session, attempt: Attempt, guard: Guard, finish: Finish
+) -> Reply | Pending[None]:
     connection = work.connection
-    if dialect.preauth and session.state is State.IN_PROGRESS:
-        session.preauth_hash = preauth.extend(session.preauth_hash, [work.message])
-    login = session.login
+    if attempt.preauth_hash:
+        attempt.preauth_hash = preauth.extend(attempt.preauth_hash, [work.message])
+    login = attempt.login
     if login is None:
-        login = session.login = _new_login(connection)
+        # To give up every right needs no right: who has a session may always log on again as nobody.
+        login = attempt.login = _new_login(connection, session.state is State.VALID)
     token = b""
     outcome: Outcome | None
     try:
@@ -99,23 +170,22 @@ def _leg(request: wire.SessionSetupRequest, work: Work, dialect: Dialect, sessio
         raise
     if outcome is None:
         body: list[Buffer] = [wire.encode_response(0, token)]
-        return Reply(body, status.MORE_PROCESSING_REQUIRED, _hash_reply(dialect, session))
+        return Reply(body, status.MORE_PROCESSING_REQUIRED, _hash_reply(attempt))
     wait = _withheld(connection, outcome)
-    session.settling = True
+    attempt.settling = True
     if not wait:
-        return _conclude(request, work, dialect, session, token, outcome)
+        return _conclude(connection, session, token, outcome, finish)
     settled = outcome
 
     def conclude(_: None) -> Reply:
-        with _failing_closed(work, session):
-            return _conclude(request, work, dialect, session, token, settled)
+        with guard():
+            return _conclude(connection, session, token, settled, finish)
 
     def abandon() -> None:
         stop()
+        connection.attempts.pop(session.session_id, None)
         if session.state is State.IN_PROGRESS:
             connection.end_session(session)
-        session.settling = False
-        session.login = None
 
     waiter: Waiter[None] = Waiter(abandon)
     stop = connection.server.runtime.later(wait, lambda: waiter.resolve(None))
@@ -142,49 +212,51 @@ def _claimed(outcome: Outcome) -> str:
     return "" if outcome.identity.is_guest or outcome.identity.is_anonymous else outcome.identity.user
 
 
-def _conclude(
-    request: wire.SessionSetupRequest, work: Work, dialect: Dialect, session: Session, token: bytes, outcome: Outcome
-) -> Reply:
+def _conclude(connection: Connection, session: Session, token: bytes, outcome: Outcome, finish: Finish) -> Reply:
     """The answer to a finished login goes out now."""
     if session.state is State.CLOSED:  # ended while the answer was withheld
         raise StatusError(status.USER_SESSION_DELETED)
-    session.settling = False
-    session.login = None
+    connection.attempts.pop(session.session_id, None)
     if isinstance(outcome, LogonFailure):
         raise StatusError(outcome.status)
-    connection = work.connection
     connection.server.failed_logins.forgive(connection.address, _claimed(outcome))
-    _finish(request, connection, dialect, session, outcome)
-    return Reply([wire.encode_response(session.flags, token)])
+    return Reply([wire.encode_response(finish(outcome), token)])
 
 
-def _new_login(connection: Connection) -> Login:
+def _new_login(connection: Connection, may_be_nobody: bool) -> Login:
     server = connection.server
-    return Login(Acceptor(server.accounts, server.names, server.runtime.random, server.runtime.now()))
+    return Login(Acceptor(server.accounts, server.names, server.runtime.random, server.runtime.now(), may_be_nobody))
 
 
-def _hash_reply(dialect: Dialect, session: Session) -> Callable[[list[Buffer]], None] | None:
-    if not dialect.preauth or session.state is not State.IN_PROGRESS:
+def _hash_reply(attempt: Attempt) -> Callable[[list[Buffer]], None] | None:
+    if not attempt.preauth_hash:
         return None
 
     def update(parts: list[Buffer]) -> None:
-        session.preauth_hash = preauth.extend(session.preauth_hash, parts)
+        attempt.preauth_hash = preauth.extend(attempt.preauth_hash, parts)
 
     return update
 
 
 def _finish(
-    request: wire.SessionSetupRequest, connection: Connection, dialect: Dialect, session: Session, who: LoggedOn
-) -> None:
+    request: wire.SessionSetupRequest,
+    connection: Connection,
+    dialect: Dialect,
+    session: Session,
+    attempt: Attempt,
+    who: LoggedOn,
+) -> int:
     """Make the session valid, or keep it so."""
     identity = who.identity
     if session.state is State.VALID:
-        # Re-authentication keeps keys and flags ([MS-SMB2] 3.3.5.5.2); another user may not take a session over.
-        if identity != session.identity:
+        # Re-authentication keeps keys and flags ([MS-SMB2] 3.3.5.5.2). Its user may give up every right and take them
+        # back with the password; another user may not take a session over.
+        if identity != session.user and not identity.is_anonymous:
             log.warning("%s: %s is not the user of the session", connection.name, identity.user)
             raise StatusError(status.ACCESS_DENIED)
+        session.identity = identity
         _end_previous(request.previous_session_id, connection, session, who)
-        return
+        return session.flags
     policy = connection.server.policy
     flags = 0
     if identity.is_guest or identity.is_anonymous:
@@ -192,34 +264,59 @@ def _finish(
             raise StatusError(status.ACCESS_DENIED)
         flags = wire.SESSION_FLAG_IS_GUEST if identity.is_guest else wire.SESSION_FLAG_IS_NULL
     else:
-        _make_keys(connection, dialect, session, who.session_key)
+        _make_keys(connection, session, _derive(connection, dialect, attempt, who.session_key))
         asked = (request.security_mode | connection.client_security_mode) & SIGNING_REQUIRED
         session.signing_required = policy.signing_required or bool(asked)
         if policy.encryption is Encryption.REQUIRED:
             session.encrypt_data = True
             flags = wire.SESSION_FLAG_ENCRYPT_DATA
+    if not connection.server.admit_dialect(connection.client_guid, dialect.revision):
+        log.warning("%s: its client is here with another dialect than %s", connection.name, dialect.name)
+        raise StatusError(status.USER_SESSION_DELETED)  # [MS-SMB2] 3.3.5.5.3
     _end_previous(request.previous_session_id, connection, session, who)
-    session.identity = identity
+    session.user = session.identity = identity
     session.flags = flags
     log.info("%s: %s logged in (%s)", connection.name, identity.user or "anonymous", dialect.name)
-    session.peers.append(connection)
+    session.channels[connection] = session.signer
     session.state = State.VALID
+    return flags
 
 
-def _make_keys(connection: Connection, dialect: Dialect, session: Session, session_key: bytes) -> None:
+def _bind(work: Work, dialect: Dialect, session: Session, attempt: Attempt, who: LoggedOn) -> None:
+    """Make the connection a channel of the session, with a signing key of its own ([MS-SMB2] 3.3.5.5.3).
+
+    What the session requires stays as it is: clients do not sign a renewed login only because a channel asked for it.
+    """
+    connection = work.connection
+    if who.identity != session.user:
+        log.warning("%s: %s is not the user of the session to bind", connection.name, who.identity.user)
+        raise StatusError(status.ACCESS_DENIED)  # NOT_SUPPORTED by the section; Windows says this
+    keys = _derive(connection, dialect, attempt, who.session_key)
+    signer = _signer(connection, keys)
+    log.info("%s: %s: a further channel", connection.name, who.identity.user)
+    connection.sessions[session.session_id] = session
+    session.channels[connection] = work.signer = signer
+
+
+def _derive(connection: Connection, dialect: Dialect, attempt: Attempt, session_key: bytes) -> kdf.SessionKeys:
     if dialect.preauth:
-        keys = kdf.keys_311(session_key, session.preauth_hash, KEY_LENGTH.get(connection.cipher, 16))
-    elif dialect.derives_keys:
-        keys = kdf.keys_300(session_key)
-    else:
-        keys = kdf.keys_2x(session_key)
-    session.keys = keys
+        return kdf.keys_311(session_key, attempt.preauth_hash, KEY_LENGTH.get(connection.cipher, 16))
+    if dialect.derives_keys:
+        return kdf.keys_300(session_key)
+    return kdf.keys_2x(session_key)
+
+
+def _signer(connection: Connection, keys: kdf.SessionKeys) -> signing.Signer:
     if connection.signing_algorithm == AES_GMAC:
-        session.signer = signing.aes_gmac(keys.signing)
-    elif connection.signing_algorithm == AES_CMAC:
-        session.signer = signing.aes_cmac(keys.signing)
-    else:
-        session.signer = signing.hmac_sha256(keys.signing)
+        return signing.aes_gmac(keys.signing)
+    if connection.signing_algorithm == AES_CMAC:
+        return signing.aes_cmac(keys.signing)
+    return signing.hmac_sha256(keys.signing)
+
+
+def _make_keys(connection: Connection, session: Session, keys: kdf.SessionKeys) -> None:
+    session.keys = keys
+    session.signer = _signer(connection, keys)
     if connection.cipher:
         session.sealer = Sealer(connection.cipher, keys.encryption)
         session.opener = Opener(connection.cipher, keys.decryption)
@@ -230,5 +327,5 @@ def _end_previous(previous_id: int, connection: Connection, session: Session, wh
     previous = connection.server.sessions.get(previous_id)
     if previous is None or previous is session or previous.state is not State.VALID:
         return
-    if previous.identity == who.identity and not who.identity.is_anonymous and not who.identity.is_guest:
-        previous.owner.end_session(previous)
+    if previous.user == who.identity and not who.identity.is_anonymous and not who.identity.is_guest:
+        connection.end_session(previous)

@@ -79,6 +79,7 @@ def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
 def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
     """[MS-FSA] 2.1.5.14.11. Waits until nobody else keeps the file open only for himself."""
     _need(opened, access.DELETE)
+    work.check_user()
     target = file_info.decode_rename(data)
     old, new = _target_path(target, opened)
     files = work.connection.server.files
@@ -138,6 +139,7 @@ def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Pa
 def _set_link(data: memoryview, opened: Open, work: Work) -> None:
     """[MS-FSA] 2.1.5.14.6."""
     _need(opened, opened.tree.maximal_access & access.FILE_WRITE_ATTRIBUTES)
+    work.check_user()
     if opened.handle.is_directory:
         raise StatusError(status.FILE_IS_A_DIRECTORY)
     target = file_info.decode_rename(data)

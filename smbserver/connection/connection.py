@@ -16,9 +16,9 @@ from smbserver.errors import ProtocolViolation, WireError
 from smbserver.nt import status
 from smbserver.objects.open import Open
 from smbserver.objects.server_state import ServerState
-from smbserver.objects.session import Session, State
+from smbserver.objects.session import Attempt, Session, State
 from smbserver.sharing.caching import Notice
-from smbserver.wire import error, header, oplock_break, transform
+from smbserver.wire import error, header, oplock_break, session_setup, transform
 from smbserver.wire.header import Header
 from smbserver.wire.negotiate import HMAC_SHA256
 
@@ -47,6 +47,7 @@ class Connection:
         self.preauth_hash = preauth.EMPTY
         self.credits = CreditWindow()
         self.sessions: dict[int, Session] = {}
+        self.attempts: dict[int, Attempt] = {}  # logins under way, by session id
         self.pending: dict[int, Work] = {}
         self.push: Callable[[list[Buffer]], None] | None = None  # the transport; None when it is gone
         self.drop: Callable[[str], None] | None = None  # end the transport at once, for this reason
@@ -134,19 +135,40 @@ class Connection:
             if head.command == header.NEGOTIATE:
                 work.failure = status.INVALID_PARAMETER
             elif session is None:
-                work.failure = status.USER_SESSION_DELETED
-            elif session.signer is None:
+                self._verify_unknown(work, head, message)
+            elif (signer := session.channels.get(self)) is None:
                 # Nothing to check with: a login that is not finished, or a guest. SESSION_SETUP settles itself.
                 if head.command != header.SESSION_SETUP:
                     work.failure = status.ACCESS_DENIED
-            elif not self._signature_is_right(session.signer, head, message):
-                log.warning("%s: wrong signature on command %d", self.name, head.command)
-                work.failure = status.ACCESS_DENIED
             else:
-                work.protected_by = session
-                work.session = session  # signs the reply, whatever it will be, and whether the command needs a session
+                # Sign the reply, whatever it will be, and whether the command needs a session.
+                work.session, work.signer = session, signer
+                if self._signature_is_right(signer, head, message):
+                    work.protected_by = session
+                else:
+                    log.warning("%s: wrong signature on command %d", self.name, head.command)
+                    work.failure = status.ACCESS_DENIED
         elif session is not None and session.signing_required and head.command != header.CANCEL:
             work.failure = status.ACCESS_DENIED
+
+    def _verify_unknown(self, work: Work, head: Header, message: memoryview) -> None:
+        """A session of other connections can be meant only to be bound; then its own key has signed.
+
+        Whoever has that key gets a signed answer to any request; clients do not believe another one.
+        """
+        session = self.server.sessions.get(work.session_id)
+        is_right = (
+            session is not None
+            and session.signer is not None
+            and self._signature_is_right(session.signer, head, message)
+        )
+        if session is not None and is_right:
+            work.session, work.signer = session, session.signer
+        if session is None or head.command != header.SESSION_SETUP or not session_setup.is_binding(message):
+            work.failure = status.USER_SESSION_DELETED
+        elif is_right:
+            work.protected_by = session
+        # A wrong signature is the command's to refuse: its other checks come before ([MS-SMB2] 3.3.5.5).
 
     @staticmethod
     def _signature_is_right(signer: signing.Signer, head: Header, message: memoryview) -> bool:
@@ -196,8 +218,14 @@ class Connection:
             flags |= header.ASYNC_COMMAND
             reserved, tree_id = work.async_id & 0xFFFFFFFF, work.async_id >> 32
         signer = self._reply_signer(work, reply)
+        signature = header.NO_SIGNATURE
         if signer is not None:
             flags |= header.SIGNED
+        elif reply.status == status.USER_SESSION_DELETED and work.flags & header.SIGNED and not work.sealed:
+            # There is no key any more. Like Windows, give the signature back: clients believe this status without a
+            # right one, but drop the connection when a signed request gets an answer without any.
+            flags |= header.SIGNED
+            signature = bytes(work.message[header.SIGNATURE_OFFSET : header.SIZE])
         head = header.LAYOUT.pack(
             header.PROTOCOL_ID,
             header.SIZE,
@@ -211,7 +239,7 @@ class Connection:
             reserved,
             tree_id,
             work.session_id,
-            header.NO_SIGNATURE,
+            signature,
         )
         parts: list[Buffer] = [head, *reply.buffers]
         if padding:
@@ -221,16 +249,19 @@ class Connection:
             parts[0] = head[: header.SIGNATURE_OFFSET] + signature
         return parts
 
-    @staticmethod
-    def _reply_signer(work: Work, reply: Reply) -> signing.Signer | None:
+    def _reply_signer(self, work: Work, reply: Reply) -> signing.Signer | None:
         """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request and the reply that ends a login."""
         session = work.session
         if session is None or work.sealed or reply.status == status.PENDING:
             return None
-        if work.flags & header.SIGNED or session.signing_required:
-            return session.signer
-        if work.command == header.SESSION_SETUP and reply.status == status.SUCCESS:
-            return session.signer
+        if work.signer is not None:
+            return work.signer
+        if (
+            work.flags & header.SIGNED
+            or session.signing_required
+            or (work.command == header.SESSION_SETUP and reply.status == status.SUCCESS)
+        ):
+            return session.channels.get(self)
         return None
 
     def _seal(self, parts: list[Buffer], session: Session) -> list[Buffer]:
@@ -299,13 +330,21 @@ class Connection:
         return self.pending.get(work.message_id)
 
     def end_session(self, session: Session) -> None:
-        """Close a session with all that belongs to it. What waits in it is answered first, while there are keys."""
-        self.sessions.pop(session.session_id, None)
+        """Close a session, which may be another connection's, with all that belongs to it, on all its channels."""
+        for channel in list(session.channels):
+            channel.forget(session)
+        self.forget(session)  # while its first login is under way it has no channel
         self.server.sessions.pop(session.session_id, None)
+        session.close(self.server.files)
+        session.channels.clear()
+
+    def forget(self, session: Session) -> None:
+        """See objects.session.Channel."""
+        self.sessions.pop(session.session_id, None)
         for work in [work for work in self.pending.values() if work.session is session]:
             if work.pending is not None and work.pending.can_cancel:
                 work.pending.waiter.end()
-        session.close(self.server.files)
+        self.attempts.pop(session.session_id, None)
 
     def end(self) -> None:
         """The transport is gone: everything this connection holds is given back."""
@@ -315,8 +354,18 @@ class Connection:
             peers.remove(self)
             if not peers:
                 del self.server.breaks.peers[self.client_guid]
+                self.server.client_dialects.pop(self.client_guid, None)
         for work in list(self.pending.values()):
             if work.pending is not None and work.pending.can_cancel:
                 work.pending.waiter.cancel()
+        self.attempts.clear()
         for session in list(self.sessions.values()):
+            self._leave(session)
+
+    def _leave(self, session: Session) -> None:
+        """One channel less ([MS-SMB2] 3.3.7.1). The last one takes the session along."""
+        session.channels.pop(self, None)
+        if not session.channels:
             self.end_session(session)
+        else:
+            self.sessions.pop(session.session_id, None)

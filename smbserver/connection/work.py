@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from smbserver.crypto.signing import Signer
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.objects.open import Open
@@ -95,6 +96,7 @@ class Work:
         "sealed_by",
         "session",
         "session_id",
+        "signer",
         "tree",
         "tree_id",
     )
@@ -118,6 +120,7 @@ class Work:
         self.sealed = sealed_by is not None
         self.protected_by: Session | None = None  # whose signature or seal was found right
         self.failure = status.SUCCESS
+        self.signer: Signer | None = None  # of the channel, or of the session while a channel is being bound
         self.session: Session | None = None
         self.tree: Tree | None = None
         self.opened: Open | None = None
@@ -140,6 +143,11 @@ class Work:
         if self.opened is None:
             raise StatusError(status.FILE_CLOSED)
         return self.opened
+
+    def check_user(self) -> None:
+        """Refuse what names a file while the session acts as nobody: that may be used which was opened before."""
+        if self.need_session().identity.is_anonymous:
+            raise StatusError(status.ACCESS_DENIED)
 
     def check_charge(self, size: int) -> None:
         """Refuse a payload that the credits do not pay for ([MS-SMB2] 3.3.5.2.5)."""

@@ -88,7 +88,7 @@ class BreakSender:
         session = opened.session
         if session is None:
             return False
-        return any(peer.break_oplock(session, opened, notice.new_state) for peer in session.peers)
+        return any(peer.break_oplock(session, opened, notice.new_state) for peer in list(session.channels))
 
     def settled(self, cache: Cache) -> None:
         """The client has answered."""

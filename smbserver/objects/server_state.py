@@ -1,7 +1,7 @@
 """What all connections of a server share: settings, shares, sessions, open files."""
 
 import enum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from smbserver.auth.accounts import Accounts
 from smbserver.auth.failed_logins import FailedLogins
@@ -13,6 +13,8 @@ from smbserver.objects.server_view import StateView
 from smbserver.objects.session import Session
 from smbserver.objects.share import Share
 from smbserver.sharing.file_state import FileTable
+
+_SMB_2_0_2: Final = 0x0202
 
 
 class Encryption(enum.Enum):
@@ -50,6 +52,7 @@ class ServerState:
         self.failed_logins = FailedLogins()
         self.breaks = BreakSender(self.files.outbox, runtime)
         self.sessions: dict[int, Session] = {}
+        self.client_dialects: dict[bytes, int] = {}  # by ClientGuid ([MS-SMB2] 3.3.1.16)
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
         self.pipe_store = PipeStore(self.start_time)
         self.view = StateView(names, self._shares, self.sessions, runtime.now)
@@ -70,11 +73,23 @@ class ServerState:
         return list(self._shares.values())
 
     def new_session_id(self) -> int:
-        """An unpredictable id that nobody has; never 0 or all ones."""
+        """An unpredictable id that nobody has; never 0 or all ones.
+
+        It has 32 bits, because there are clients that keep no more; it is no secret and gives no right.
+        """
         while True:
-            session_id = int.from_bytes(self.runtime.random(8), "little") & 0x7FFFFFFFFFFFFFFF
+            session_id = int.from_bytes(self.runtime.random(4), "little")
             if session_id and session_id not in self.sessions:
                 return session_id
+
+    def admit_dialect(self, client_guid: bytes, revision: int) -> bool:
+        """Whether a client may be here with this dialect: while it has connections, with one only.
+
+        2.0.2 has no ClientGuid, and one of zeros names nobody.
+        """
+        if revision == _SMB_2_0_2 or not any(client_guid):
+            return True
+        return self.client_dialects.setdefault(client_guid, revision) == revision
 
     def new_open_id(self) -> int:
         """An id no open of this server had before."""

@@ -1,7 +1,7 @@
-"""A session: one login on one connection, with its keys, trees and opens ([MS-SMB2] 3.3.1.8)."""
+"""A session: what one user has here, over one channel or several ([MS-SMB2] 3.3.1.8, 3.3.1.14)."""
 
 import enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from smbserver.auth.identity import ANONYMOUS, Identity
 from smbserver.auth.login import Login
@@ -22,29 +22,52 @@ class State(enum.Enum):
     CLOSED = "closed"
 
 
-class SessionOwner(Protocol):
-    """The connection of a session, as far as another connection needs it."""
+class Channel(Peer, Protocol):
+    """A connection, as far as its sessions need it."""
 
-    def end_session(self, session: "Session") -> None:
-        """Close a session with all that belongs to it."""
+    def forget(self, session: "Session") -> None:
+        """Know a session no longer that has ended; what waits in it is answered first, while there are keys."""
+
+
+class Terms(NamedTuple):
+    """What the connection of a first login had negotiated; a further channel must have the same."""
+
+    dialect: int
+    cipher: int
+    signing_algorithm: int
+
+
+class Attempt:
+    """A login, a renewed one or a binding under way on one connection ([MS-SMB2] 3.3.1.7 PreauthSessionTable).
+
+    `preauth_hash` is empty where nothing is derived from it. `settling`: the login is finished and the answer withheld;
+    until it goes out there is no other leg.
+    """
+
+    __slots__ = ("login", "preauth_hash", "settling")
+
+    def __init__(self, preauth_hash: bytes) -> None:
+        self.login: Login | None = None
+        self.preauth_hash = preauth_hash
+        self.settling = False
 
 
 class Session:
     """`signer` is None for guests and anonymous users, who have no key anybody else does not know.
 
-    `settling`: its login is finished and the answer withheld; until it goes out there is no other leg. `flags` are the
-    SessionFlags of [MS-SMB2] 2.2.6 that the client was told.
+    `user` is who made the session, and stays; `identity` is who acts now: `user`, or nobody after logging on again as
+    anonymous. `channels` are the connections it can be reached by, in the order they came, each with what signs there.
+    `flags` are the SessionFlags of [MS-SMB2] 2.2.6 that the client was told.
     """
 
-    def __init__(self, session_id: int, preauth_hash: bytes, owner: SessionOwner) -> None:
+    def __init__(self, session_id: int, terms: Terms) -> None:
         self.session_id = session_id
-        self.owner = owner
+        self.terms = terms
         self.state = State.IN_PROGRESS
-        self.login: Login | None = None
-        self.settling = False
         self.flags = 0
+        self.user: Identity = ANONYMOUS
         self.identity: Identity = ANONYMOUS
-        self.preauth_hash = preauth_hash
+        self.channels: dict[Channel, Signer | None] = {}
         self.keys: SessionKeys | None = None
         self.signer: Signer | None = None
         self.sealer: Sealer | None = None
@@ -53,7 +76,6 @@ class Session:
         self.encrypt_data = False
         self.trees: dict[int, Tree] = {}
         self.opens: dict[int, Open] = {}
-        self.peers: list[Peer] = []  # the connections it can be reached by
         self._last_tree_id = 0
 
     def next_tree_id(self) -> int:

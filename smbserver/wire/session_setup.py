@@ -14,6 +14,7 @@ SESSION_FLAG_ENCRYPT_DATA: Final = 0x0004
 
 REQUEST = Struct("<HBBIIHHQ")
 RESPONSE = Struct("<HHHH")
+FLAGS_OFFSET: Final = HEADER_SIZE + 2
 
 
 class SessionSetupRequest(NamedTuple):
@@ -33,6 +34,11 @@ def decode(message: memoryview) -> SessionSetupRequest:
     (_, flags, mode, capabilities, _, offset, length, previous) = REQUEST.unpack_from(message, HEADER_SIZE)
     token = field(message, offset, length, HEADER_SIZE + REQUEST.size)
     return SessionSetupRequest(flags, mode, capabilities, previous, bytes(token))
+
+
+def is_binding(message: memoryview) -> bool:
+    """Whether a request, which may be cut short, is for a further channel of a session."""
+    return len(message) > FLAGS_OFFSET and bool(message[FLAGS_OFFSET] & SESSION_FLAG_BINDING)
 
 
 def encode(request: SessionSetupRequest) -> bytes:

@@ -104,7 +104,7 @@ OWN_WORDS = {
     "self.name", "self.connection.name", "connection.name", "work.connection.name",  # address and port
     "reason",  # of an end: our own sentences with numbers in them
     "host", "error.strerror", "error", "failure.reason", "dialect.name", "status.describe(error.status)",
-    "identity.user",  # the account's name, as the configuration has it
+    "identity.user", "who.identity.user",  # the account's name, as the configuration has it
     "rpc.name", "rpc.broken",  # from a fixed table; our own sentence
     "str(problem)",
 }  # fmt: skip
