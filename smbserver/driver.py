@@ -52,7 +52,7 @@ class Driver:
     def frame_received(self, frame: memoryview) -> None:
         """Handle a frame; a breach of the protocol ends this connection and nothing else."""
         try:
-            if bytes(frame[:4]) == header.SMB1_ID:
+            if len(frame) and frame[0] == header.SMB1_ID[0]:
                 answered = dispatch_smb1(self.connection, frame)
                 self.transport.send(self.connection.wrap([answered], None))
                 return

@@ -72,7 +72,7 @@ class Connection:
         """Take a frame apart. Raises ProtocolViolation when the connection must end."""
         sealed_by: Session | None = None
         try:
-            if bytes(frame[:4]) == header.TRANSFORM_ID:
+            if len(frame) and frame[0] == header.TRANSFORM_ID[0]:
                 frame, sealed_by = self._unseal(frame)
             return self._take_apart(frame, sealed_by)
         except WireError as problem:

@@ -191,13 +191,13 @@ class TcpTransport:
                 self._pause()
                 break
             length = int.from_bytes(received[start : start + FRAME_HEADER], "big")
-            if length > self._receiver.max_frame:  # also catches a type byte other than 0
-                self.abort(f"frame of {length} bytes")
-                return
             body = start + FRAME_HEADER
             if end - body >= length:
                 start = body + length
                 self._deliver(memoryview(bytes(received[body:start])))
+            elif length > self._receiver.max_frame:  # also catches a type byte other than 0
+                self.abort(f"frame of {length} bytes")
+                return
             elif length > RECEIVE_BUFFER - FRAME_HEADER:
                 self._begin_large(received[body:end], length)
                 start = end

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from smbserver.errors import WireError
 from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
+from smbserver.wire.header import SMB1_ID
 
 SIGNING_ENABLED: Final = 0x0001
 SIGNING_REQUIRED: Final = 0x0002
@@ -258,7 +259,8 @@ SMB_COM_NEGOTIATE: Final = 0x72
 
 def decode_smb1_dialects(frame: memoryview) -> tuple[str, ...]:
     """The dialect strings of an SMB1 NEGOTIATE ([MS-CIFS] 2.2.4.52). Raises WireError when it is none."""
-    if len(frame) < SMB1_HEADER_SIZE + 3 or frame[4] != SMB_COM_NEGOTIATE or frame[SMB1_HEADER_SIZE] != 0:
+    is_smb1 = len(frame) >= SMB1_HEADER_SIZE + 3 and bytes(frame[:4]) == SMB1_ID
+    if not is_smb1 or frame[4] != SMB_COM_NEGOTIATE or frame[SMB1_HEADER_SIZE] != 0:
         raise WireError("not an SMB1 NEGOTIATE")
     count = int.from_bytes(frame[SMB1_HEADER_SIZE + 1 : SMB1_HEADER_SIZE + 3], "little")
     start = SMB1_HEADER_SIZE + 3
