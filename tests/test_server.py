@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,11 +16,15 @@ from typing import TypeVar
 import pytest
 
 from conformance.client import Options, commands, connect
-from conformance.client.protocol import ConnectionEnded
+from conformance.client.message import Request
+from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, ConnectionEnded
+from smbserver.backend.posix.inotify import Inotify
 from smbserver.config.settings import Limits, Settings, ShareSettings
 from smbserver.errors import ConfigError
+from smbserver.nt import status
 from smbserver.objects.open import Open
 from smbserver.server import Server
+from smbserver.wire.change_notify import decode_response
 
 T = TypeVar("T")
 USERS = (("ann", "secret"),)
@@ -341,3 +346,54 @@ def test_the_test_hook_is_announced_and_only_when_it_is_there(tmp_path: Path, ca
     assert "--torture" not in caplog.text
     asyncio.run(serve(True))
     assert "--torture" in caplog.text
+
+
+def looked_at(port: int, folder: Path) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
+    """What a client hears of a local program's file, then of another client's."""
+    request = struct.pack("<HHI16sII", 32, 0, 4096, b"\xff" * 16, 0xFFF, 0)
+    heard = []
+    with connect("127.0.0.1", port, "ann", "secret") as session, connect("127.0.0.1", port, "ann", "secret") as other:
+        tree, connection = session.tree("data"), session.connection
+        with tree.open("", options=DIRECTORY_FILE) as directory:
+            body = request.replace(b"\xff" * 16, directory.file_id)
+            changes = ((folder / "local").mkdir, lambda: other.tree("data").create("remote").close())
+            for change in changes:
+                waiting = tree.submit(Request(CHANGE_NOTIFY, body))
+                connection.wait_interim(waiting, 10)
+                change()
+                reply = connection.wait(waiting, 10).check()
+                heard.append([(entry.action, entry.name) for entry in decode_response(memoryview(reply.raw))])
+    return heard[0], heard[1]
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_client_hears_of_local_programs_and_of_other_clients(tmp_path: Path) -> None:
+    try:
+        Inotify().close()
+    except OSError as error:
+        pytest.skip(f"no inotify here: {error.strerror}")
+
+    async def run() -> None:
+        async with Server(settings_for(tmp_path)) as server:
+            local, remote = await in_thread(partial(looked_at, port_of(server), tmp_path))
+            assert local == [(1, "local")]
+            assert remote == [(1, "remote")]
+
+    asyncio.run(run())
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_the_server_ends_while_somebody_waits_for_changes(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with Server(settings_for(tmp_path)) as server:
+            session = await in_thread(lambda: connect("127.0.0.1", port_of(server), "ann", "secret"))
+            tree = await in_thread(lambda: session.tree("data"))
+            directory = await in_thread(lambda: tree.open("", options=DIRECTORY_FILE))
+            body = struct.pack("<HHI16sII", 32, 1, 4096, directory.file_id, 0xFFF, 0)
+            waiting = await in_thread(lambda: tree.submit(Request(CHANGE_NOTIFY, body)))
+            await in_thread(lambda: session.connection.wait_interim(waiting, 10))
+        reply = await in_thread(lambda: session.connection.wait(waiting, 10))
+        assert reply.status == status.CANCELLED
+        session.connection.close()
+
+    asyncio.run(run())

@@ -113,7 +113,11 @@ def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | No
 
 
 def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
-    """The target's directory is opened to add a name, by an open that does not share DELETE ([MS-FSA] note 185)."""
+    """The target's directory is opened to add a name ([MS-FSA] 2.1.5.15.12).
+
+    Windows up to Server 2022 does not share DELETE there (note 185). Here that holds among the opens of one session:
+    somebody else who merely watches the folder, with all rights, does not keep everybody from renaming.
+    """
     located = opened.backend.locate(directory)
     try:
         state = None if located.identity is None else work.connection.server.files.find(located.identity)
@@ -121,7 +125,11 @@ def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
         located.close()
     if state is not None:
         wanted = access.FILE_ADD_SUBDIRECTORY if opened.handle.is_directory else access.FILE_ADD_FILE
-        state.check_open(wanted, access.FILE_SHARE_READ | access.FILE_SHARE_WRITE)
+        state.check_open(wanted, access.FILE_SHARE_READ | access.FILE_SHARE_WRITE | access.FILE_SHARE_DELETE)
+        for holder in state.holders:
+            other = holder.owner
+            if holder.granted & access.DELETE and isinstance(other, Open) and other.session is opened.session:
+                raise StatusError(status.SHARING_VIOLATION)
 
 
 def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:

@@ -193,6 +193,13 @@ def test_who_has_the_target_folder_open_is_asked(tree: Tree, share: int, access:
     assert change(file, 10, queries.rename_data("folder\\new")) == expected
 
 
+def test_a_watcher_with_all_rights_stops_nobody(world: World, tree: Tree) -> None:
+    folder(tree, "folder").close()
+    file = tree.open("folder\\file", access=GENERIC_ALL, disposition=OPEN_IF)
+    folder(world.tree(), "folder", SHARE_ALL, GENERIC_ALL)
+    assert change(file, 10, queries.rename_data("folder\\new")) == 0
+
+
 def test_a_folder_with_an_open_file_stays_where_it_is(tree: Tree) -> None:
     directory = folder(tree, "folder", access=GENERIC_ALL)
     file = tree.create("folder\\file")
