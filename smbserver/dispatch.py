@@ -64,6 +64,9 @@ OPEN: Final = 4
 _SESSION_TREE: Final = SESSION | TREE
 _ALL: Final = SESSION | TREE | OPEN
 
+_FIRST_WITH_SEQUENCES: Final = 0x0300
+_IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must not be done twice
+
 _BODY_SIZE = Struct("<H")
 _FILE_ID = Struct("<QQ")
 
@@ -124,6 +127,9 @@ COMMANDS: Final = (
 def dispatch(work: Work, compound: Compound) -> Outcome:
     """Run one request of a compound. Raises only ProtocolViolation; every other failure is a reply."""
     outcome = _guarded(work, lambda: _run(work, compound))
+    if isinstance(outcome, Pending) and work.opened is not None:
+        done = work.opened.sequence.begin()
+        outcome.waiter.when_done(lambda _: done())
     return None if work.command == header.CANCEL else outcome  # never answered, not even when refused (3.3.5.16)
 
 
@@ -209,7 +215,22 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
         raise StatusError(status.ACCESS_DENIED)
     work.tree = tree
     if command.needs & OPEN and (command.needs_open is None or command.needs_open(work.message)):
-        work.opened = _find_open(work, compound, command.file_id_offset, bool(related))
+        opened = work.opened = _find_open(work, compound, command.file_id_offset, bool(related))
+        sequence = opened.sequence
+        if sequence.number != work.channel_sequence or sequence.earlier or opened.holder.durability is not None:
+            _check_sequence(work, opened)
+
+
+def _check_sequence(work: Work, opened: Open) -> None:
+    """[MS-SMB2] 3.3.5.2.10; and what was used cannot be made again by a replay (3.3.5.11 to 3.3.5.21)."""
+    dialect = work.connection.dialect
+    if dialect is None or dialect.revision < _FIRST_WITH_SEQUENCES:
+        return
+    if work.command != header.CLOSE:
+        work.connection.server.files.used(opened.holder)
+    is_replay = work.flags & header.REPLAY_OPERATION != 0
+    if not opened.sequence.accept(work.channel_sequence, is_replay) and work.command in _IN_SEQUENCE:
+        raise StatusError(status.FILE_NOT_AVAILABLE)
 
 
 def _inherit(work: Work, compound: Compound) -> None:

@@ -256,14 +256,15 @@ class Server:
         assert self._state is not None
         assert self._runtime is not None
         flushing = []
-        for session in self._state.sessions.values():
-            for opened in session.opens.values():
-                if opened.handle.is_directory or not opened.granted & _WRITING:
-                    continue
-                opened.hold()
-                waiter = self._runtime.offload(opened.handle.sync)
-                waiter.when_done(partial(_flushed, opened))
-                flushing.append(waiter)
+        state = self._state
+        attached = [opened for session in state.sessions.values() for opened in session.opens.values()]
+        for opened in [*attached, *state.durables.all()]:
+            if opened.handle.is_directory or not opened.granted & _WRITING:
+                continue
+            opened.hold()
+            waiter = self._runtime.offload(opened.handle.sync)
+            waiter.when_done(partial(_flushed, opened))
+            flushing.append(waiter)
         return flushing
 
     def _release(self, wait: bool) -> None:
@@ -271,7 +272,9 @@ class Server:
         if self._local_changes is not None:
             self._local_changes.close()
             self._local_changes = None
-        self._state = None
+        if self._state is not None:
+            self._state.durables.close_all()
+            self._state = None
         for listener in self._listeners:
             listener.close()
         self._listeners = []

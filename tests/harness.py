@@ -270,6 +270,7 @@ class World:
         for client in self._clients:
             client.close()
         self.runtime.run_offloaded()
+        self.state.durables.close_all()
         assert not len(self.state.files), "a file is still open though every connection has ended"
         assert not self.state.sessions, "a session outlived its connection"
         for share in self.shares:

@@ -117,6 +117,7 @@ TYPE_ONLY_EDGES: tuple[Row, ...] = ()
 INDEPENDENT = ("commands",)
 SHARED_INSIDE = (
     Row("commands.create", "commands.create_caching", "the part of CREATE that is about caching"),
+    Row("commands.create", "commands.create_durable", "the part of CREATE that is about durable opens"),
     Row("commands.ioctl", "commands.ioctl_torture", "the control codes of the test hook"),
     Row("commands.session_setup", "commands.session_binding", "the checks of SESSION_SETUP that are about binding"),
 )

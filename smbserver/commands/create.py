@@ -9,7 +9,21 @@ from struct import Struct
 from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located
-from smbserver.commands.create_caching import CachingRequest, caching_request, caching_response, grant
+from smbserver.commands.create_caching import (
+    CachingRequest,
+    caching_request,
+    caching_response,
+    grant,
+    oplock_state,
+)
+from smbserver.commands.create_durable import (
+    DurableRequest,
+    displace,
+    durable_request,
+    durable_response,
+    grant_durable,
+    known_open,
+)
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
@@ -58,21 +72,52 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     session = work.need_session()
     if len(session.opens) >= MAX_OPENS:
         raise StatusError(status.INSUFFICIENT_RESOURCES)
+    durable = durable_request(request, work) if request.contexts and tree.share.backend is not None else None
+    if durable is not None:
+        known = known_open(durable, request, work)
+        if known is not None:
+            return _answer_again(request, durable, known, work)
     _check_who(request)
     if tree.share.backend is None:
         opened, action, meta = _open_pipe(request, work, tree)
     else:
         work.check_user()
         try:
-            opened, action, meta = _open_file(request, work, tree, tree.share.backend)
+            opened, action, meta = _open_file(request, work, tree, tree.share.backend, durable)
         except _MustWait as stop:
+            if durable is not None:
+                creates, key = work.connection.server.files.creates, durable.key
+                creates.begin(key)
+                stop.waiter.when_done(lambda _: creates.end(key))
             return Pending(stop.waiter, lambda _: create(request, work), can_cancel=True)
+    opened.sequence.number = work.channel_sequence
     opened.session = session
     session.opens[opened.volatile_id] = opened
     work.opened = opened
     if action != attributes.OPENED:
         report_created(work.connection.server.files.watches, opened, action)
-    return Reply([_response(request, opened, action, meta).encode()])
+    level, told = caching_response(opened)
+    if durable is not None:
+        grant_durable(durable, work, opened, action)
+        told += durable_response(durable, opened)
+    return Reply([_response(request, opened, action, meta, level, told).encode()])
+
+
+def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: Open, work: Work) -> Reply:
+    """The reply for an open that is taken back, or whose CREATE is replayed."""
+    session = work.need_session()
+    opened.session = session
+    session.opens[opened.volatile_id] = opened
+    work.opened = opened
+    meta = opened.handle.metadata()
+    durability = opened.holder.durability
+    if durable.reconnects is not None or durability is None:
+        level, told = caching_response(opened)
+        return Reply([_response(request, opened, attributes.OPENED, meta, level, told).encode()])
+    level, told = caching_response(opened, oplock_state(request.requested_oplock_level))
+    if level in (wire.OPLOCK_LEVEL_BATCH, wire.OPLOCK_LEVEL_LEASE):
+        told += durable_response(durable, opened)
+    return Reply([_response(request, opened, durability.action, meta, level, told).encode()])
 
 
 def _check_who(request: wire.CreateRequest) -> None:
@@ -102,12 +147,14 @@ def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Ope
     return opened, attributes.OPENED, handle.metadata()
 
 
-def _open_file(request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend) -> tuple[Open, int, Metadata]:
+def _open_file(
+    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, durable: DurableRequest | None
+) -> tuple[Open, int, Metadata]:
     _check_arguments(request)
     path = names.split(names.resolve_parents(_without_default_stream(request.name)))
     for _ in range(_TRIES):
         try:
-            return _open(request, work, tree, backend, path)
+            return _open(request, work, tree, backend, path, durable)
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
@@ -132,8 +179,8 @@ def _check_arguments(request: wire.CreateRequest) -> None:
     contexts = request.contexts
     if wire.EA_BUFFER in contexts:
         raise StatusError(status.EAS_NOT_SUPPORTED)
-    if wire.TIMEWARP in contexts or wire.DURABLE_RECONNECT in contexts or wire.DURABLE_RECONNECT_V2 in contexts:
-        raise StatusError(status.OBJECT_NAME_NOT_FOUND)  # there are no snapshots and no durable opens
+    if wire.TIMEWARP in contexts:
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)  # there are no snapshots
 
 
 def _without_default_stream(name: str) -> str:
@@ -144,11 +191,18 @@ def _without_default_stream(name: str) -> str:
 
 
 def _open(
-    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, path: names.Path
+    request: wire.CreateRequest,
+    work: Work,
+    tree: Tree,
+    backend: Backend,
+    path: names.Path,
+    durable: DurableRequest | None,
 ) -> tuple[Open, int, Metadata]:
     located = backend.locate(path)
     try:
         caching = caching_request(request, work, located)
+        if durable is not None and durable.app_instance is not None and located.identity is not None:
+            displace(durable, work, tree, located.identity)
         if located.metadata is not None:
             handle, action, granted = _open_existing(request, work, tree, backend, located, caching)
         else:
@@ -309,8 +363,14 @@ def _enter(
     )
 
 
-def _response(request: wire.CreateRequest, opened: Open, action: int, meta: Metadata) -> wire.CreateResponse:
-    level, contexts = caching_response(opened)
+def _response(
+    request: wire.CreateRequest,
+    opened: Open,
+    action: int,
+    meta: Metadata,
+    level: int,
+    contexts: list[tuple[bytes, bytes]],
+) -> wire.CreateResponse:
     if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
         contexts.append((wire.QUERY_MAXIMAL_ACCESS, _MXAC.pack(status.SUCCESS, maximal_access(opened.tree, meta))))
     if wire.QUERY_ON_DISK_ID in request.contexts:

@@ -66,6 +66,11 @@ def _lease(request: wire.CreateRequest, work: Work) -> CachingRequest | None:
     return CachingRequest(key, asked.state & ALL, asked.version, asked.epoch, parent)
 
 
+def oplock_state(level: int) -> int:
+    """What an oplock level allows to cache; nothing for a lease, whose state is elsewhere."""
+    return _STATE_OF_LEVEL.get(level, 0)
+
+
 def grant(caching: CachingRequest | None, work: Work, opened: Open) -> None:
     """Give the new open what can be given."""
     files = work.connection.server.files
@@ -88,13 +93,13 @@ def _is_locked(opened: Open) -> bool:
     return locks is not None and locks.begins_below(opened.handle.metadata().allocation_size)
 
 
-def caching_response(opened: Open) -> tuple[int, list[tuple[bytes, bytes]]]:
-    """The oplock level of the reply, and its lease context."""
+def caching_response(opened: Open, at_most: int = ALL) -> tuple[int, list[tuple[bytes, bytes]]]:
+    """The oplock level of the reply, and its lease context. A replay that asks for a lesser oplock is told no more."""
     cache = opened.holder.cache
     if cache is None:
         return levels.LEVEL_NONE, []
     if not cache.is_lease:
-        return _LEVEL_OF_STATE[cache.state], []
+        return _LEVEL_OF_STATE[cache.state & at_most], []
     flags = contexts.LEASE_FLAG_BREAK_IN_PROGRESS if cache.breaking else 0
     parent = contexts.NO_PARENT
     if cache.version == 2 and cache.parent_key:

@@ -3,7 +3,8 @@
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import status
-from smbserver.sharing.caching import ALL, READ, WRITE, Cache, CacheKey
+from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey
+from smbserver.sharing.file_state import Holder
 from smbserver.wire import oplock_break as wire
 
 _STATE_OF_LEVEL = {wire.LEVEL_NONE: 0, wire.LEVEL_II: READ, wire.LEVEL_EXCLUSIVE: READ | WRITE}
@@ -21,6 +22,7 @@ def _oplock(request: wire.OplockBreak, work: Work) -> Reply:
     opened = work.need_session().opens.get(request.volatile_id)
     if opened is None or opened.volatile_id != request.persistent_id:
         raise StatusError(status.FILE_CLOSED)
+    work.connection.server.files.used(opened.holder)
     cache = opened.holder.cache
     if cache is None or cache.is_lease or not cache.breaking:
         raise StatusError(status.INVALID_DEVICE_STATE if cache is not None else status.INVALID_OPLOCK_PROTOCOL)
@@ -50,7 +52,12 @@ def _lease(request: wire.LeaseBreakAcknowledgement, work: Work) -> Reply:
     cache = server.files.lease(CacheKey(work.connection.client_guid, request.lease_key))
     if cache is None:
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+    for holder in cache.holders:
+        if isinstance(holder, Holder):
+            server.files.used(holder)
     cache.acknowledge(request.lease_state)
     if not cache.breaking:
         server.breaks.settled(cache)
+    if not cache.state & HANDLE:
+        server.durables.purge(cache)  # what other connections of the client left behind cannot be taken back any more
     return Reply([wire.LeaseBreakAcknowledgement(request.lease_key, request.lease_state).encode()])

@@ -335,7 +335,7 @@ class Connection:
             channel.forget(session)
         self.forget(session)  # while its first login is under way it has no channel
         self.server.sessions.pop(session.session_id, None)
-        session.close(self.server.files)
+        session.close(self.server.files, self.server.durables.detach)
         session.channels.clear()
 
     def forget(self, session: Session) -> None:

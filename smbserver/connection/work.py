@@ -79,6 +79,7 @@ class Work:
 
     __slots__ = (
         "async_id",
+        "channel_sequence",
         "command",
         "connection",
         "credit_charge",
@@ -115,6 +116,7 @@ class Work:
         self.session_id = header.session_id
         self.tree_id = header.tree_id
         self.header_async_id = header.async_id
+        self.channel_sequence = header.status & 0xFFFF  # of the 3.x dialects
         self.async_id = 0
         self.sealed_by = sealed_by
         self.sealed = sealed_by is not None

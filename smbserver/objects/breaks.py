@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from smbserver.objects.open import Open
 from smbserver.objects.runtime import Runtime
-from smbserver.sharing.caching import Cache, Notice, Outbox
+from smbserver.sharing.caching import HANDLE, Cache, Notice, Outbox
 from smbserver.sharing.file_state import Holder
 from smbserver.waiter import Waiter
 
@@ -31,11 +31,15 @@ class Peer(Protocol):
 
 
 class BreakSender:
-    """Empties a FileTable's outbox. `peers` are the connections of each client, by its ClientGuid."""
+    """Empties a FileTable's outbox. `peers` are the connections of each client, by its ClientGuid.
 
-    def __init__(self, outbox: Outbox, runtime: Runtime) -> None:
+    `purge` ends the opens that a client has left behind, and that keep a cache from others.
+    """
+
+    def __init__(self, outbox: Outbox, runtime: Runtime, purge: Callable[[Cache], None]) -> None:
         self._outbox = outbox
         self._runtime = runtime
+        self._purge = purge
         self._timers: dict[Cache, Callable[[], None]] = {}
         self._woken: deque[Waiter[None]] = deque()
         self._waking = False
@@ -67,6 +71,9 @@ class BreakSender:
         cache = notice.cache
         if not cache.holders:
             return  # closed since, in the same compound
+        if not notice.new_state & HANDLE and _is_left_behind(cache):
+            self._purge(cache)  # nobody is there who could come back to it ([MS-SMB2] 3.3.4.7)
+            return
         sent = self._send_lease(notice) if cache.is_lease else self._send_oplock(notice)
         if not notice.answer_needed:
             return
@@ -74,6 +81,7 @@ class BreakSender:
             self.settled(cache)
             self._timers[cache] = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
         else:
+            self._purge(cache)
             cache.expire()
 
     def _send_lease(self, notice: Notice) -> bool:
@@ -105,3 +113,11 @@ class BreakSender:
             )
             cache.expire()
         self.deliver()
+
+
+def _is_left_behind(cache: Cache) -> bool:
+    """Whether no open of this cache has a connection."""
+    return all(
+        isinstance(holder, Holder) and holder.durability is not None and holder.durability.is_detached
+        for holder in cache.holders
+    )

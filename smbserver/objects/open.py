@@ -14,6 +14,7 @@ from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path, Pattern
 from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
+from smbserver.sharing.channel_sequence import ChannelSequence
 from smbserver.sharing.file_state import FileState, FileTable, Holder
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Open:
         "pattern_text",
         "pipe",
         "position",
+        "sequence",
         "session",
         "state",
         "tree",
@@ -83,6 +85,8 @@ class Open:
         self.position = 0
         self.session: Session | None = None  # who must hear of a break
         holder.owner = self
+        holder.number = volatile_id
+        self.sequence = ChannelSequence()
         self.cursor: Cursor | None = None
         self.pattern_text = "*"
         self._running = 0

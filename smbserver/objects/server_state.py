@@ -7,6 +7,7 @@ from smbserver.auth.accounts import Accounts
 from smbserver.auth.failed_logins import FailedLogins
 from smbserver.auth.ntlm import Names
 from smbserver.objects.breaks import BreakSender
+from smbserver.objects.durable import DurableOpens
 from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
 from smbserver.objects.server_view import StateView
@@ -50,7 +51,8 @@ class ServerState:
         self.start_time = runtime.now()
         self.files = FileTable()
         self.failed_logins = FailedLogins()
-        self.breaks = BreakSender(self.files.outbox, runtime)
+        self.durables = DurableOpens(self.files, runtime, self.settle)
+        self.breaks = BreakSender(self.files.outbox, runtime, self.durables.purge)
         self.sessions: dict[int, Session] = {}
         self.client_dialects: dict[bytes, int] = {}  # by ClientGuid ([MS-SMB2] 3.3.1.16)
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}

@@ -1,6 +1,7 @@
 """A session: what one user has here, over one channel or several ([MS-SMB2] 3.3.1.8, 3.3.1.14)."""
 
 import enum
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from smbserver.auth.identity import ANONYMOUS, Identity
@@ -90,8 +91,15 @@ class Session:
             del self.opens[opened.volatile_id]
             opened.close(files)
 
-    def close(self, files: FileTable) -> None:
-        """End everything that belongs to the session. Its keys stay: what is still running is answered with them."""
+    def close(self, files: FileTable, detach: Callable[[Open], bool] | None = None) -> None:
+        """End everything that belongs to the session. Its keys stay: what is still running is answered with them.
+
+        `detach` takes an open over that shall outlive the session, and says so.
+        """
         self.state = State.CLOSED
+        if detach is not None:
+            for opened in list(self.opens.values()):
+                if detach(opened):
+                    del self.opens[opened.volatile_id]
         for tree in list(self.trees.values()):
             self.close_tree(tree, files)

@@ -8,6 +8,7 @@ from smbserver.nt import access, status
 from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
+from smbserver.sharing.durable import CreateGuids, DetachedOpens, Durability
 from smbserver.sharing.lock_sequences import LockSequences
 from smbserver.sharing.notify import Watch, WatchTable
 from smbserver.waiter import Waiter
@@ -29,10 +30,23 @@ class Holder:
 
     `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with one
     key take nothing from each other. `watch` waits for changes of a directory. `owner` is whoever made the holder;
-    sharing never looks into it.
+    sharing never looks into it. `number` is the open's persistent id, `durability` None unless its client may ask for
+    it again.
     """
 
-    __slots__ = ("cache", "granted", "key", "lock_sequences", "owner", "path", "share_access", "volume", "watch")
+    __slots__ = (
+        "cache",
+        "durability",
+        "granted",
+        "key",
+        "lock_sequences",
+        "number",
+        "owner",
+        "path",
+        "share_access",
+        "volume",
+        "watch",
+    )
 
     def __init__(self, granted: int, share_access: int, path: Path, volume: object) -> None:
         self.granted = granted
@@ -44,6 +58,8 @@ class Holder:
         self.lock_sequences: LockSequences | None = None  # made by the first LOCK that wants it
         self.watch: Watch | None = None
         self.owner: object = None
+        self.number = 0
+        self.durability: Durability | None = None
 
 
 class FileState:
@@ -263,6 +279,8 @@ class FileTable:
         self._lease_files: dict[CacheKey, FileState] = {}
         self._last_oplock = 0
         self.outbox: Outbox = []
+        self.detached: DetachedOpens[Holder] = DetachedOpens()
+        self.creates: CreateGuids[Holder] = CreateGuids()
         self.locks = LockRegister()
         self.watches = WatchTable()
 
@@ -304,6 +322,11 @@ class FileTable:
             state.caches.remove(cache)
             self._lease_files.pop(cache.key, None)
 
+    def used(self, holder: Holder) -> None:
+        """The open has been worked with: its CREATE cannot be replayed any more."""
+        if holder.durability is not None:
+            self.creates.remove(holder.durability.key, holder)
+
     def __len__(self) -> int:
         """How many files are open."""
         return len(self._states)
@@ -324,6 +347,9 @@ class FileTable:
         """Remove an open. True when it was the last one and the file is to be deleted now."""
         if state.locks is not None:
             state.locks.release(holder)
+        if holder.durability is not None:
+            self.creates.remove(holder.durability.key, holder)
+            self.detached.remove(holder.number)
         self.release_cache(state, holder)
         state.end_watch(holder, status.NOTIFY_CLEANUP)
         state.holders.remove(holder)
