@@ -1,5 +1,6 @@
 """LOCK ([MS-SMB2] 3.3.5.14): byte ranges locked, unlocked, and waited for."""
 
+import logging
 from typing import Final
 
 from smbserver.connection.work import Pending, Reply, Work
@@ -9,6 +10,8 @@ from smbserver.sharing.byte_locks import Range
 from smbserver.sharing.caching import ALL
 from smbserver.sharing.lock_sequences import LockSequences
 from smbserver.wire import lock as wire
+
+log = logging.getLogger(__name__)
 
 # The only combinations that are valid for a lock ([MS-SMB2] 2.2.26.1).
 _KINDS: Final = {
@@ -39,7 +42,12 @@ def lock(request: wire.LockRequest, work: Work) -> Reply | Pending[None]:
         return _done(request, sequences)
     if not opened.granted & _DATA:
         raise StatusError(status.ACCESS_DENIED)
-    waiter = opened.state.lock(opened.holder, _wanted(request), _may_wait(request))
+    try:
+        waiter = opened.state.lock(opened.holder, _wanted(request), _may_wait(request))
+    except StatusError as refusal:
+        if refusal.status == status.INSUFFICIENT_RESOURCES:
+            log.info("%s: too many locks, on %r for one", work.connection.name, "\\".join(opened.path))
+        raise
     if waiter is None:
         return _done(request, sequences)
 

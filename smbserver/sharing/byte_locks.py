@@ -17,7 +17,7 @@ from smbserver.nt import status
 from smbserver.waiter import Waiter
 
 MAX_LOCKS_OF_OPEN: Final = 16384  # held and waiting; databases use some thousand
-MAX_LOCKS_OF_SERVER: Final = 262144  # about 64 MiB
+MAX_LOCKS_OF_SERVER: Final = 262144  # 36 MiB
 _BEYOND: Final = 1 << 64  # the first offset that does not exist
 
 

@@ -26,6 +26,7 @@ from conformance.client.protocol import (
 from conformance.client.session import File, Options, Tree
 from smbserver.driver import INTERIM_DELAY
 from smbserver.nt import access, status
+from smbserver.sharing import byte_locks
 from smbserver.wire.lock import EXCLUSIVE_LOCK, FAIL_IMMEDIATELY, SHARED_LOCK, UNLOCK
 from tests.harness import PASSWORD, USER, World, frames_of
 
@@ -116,6 +117,16 @@ def test_lists(world: World, file: File, other: File) -> None:
 
 def test_an_empty_list(file: File) -> None:
     assert asked(file) == status.INVALID_PARAMETER
+
+
+def test_a_bound_is_told_and_logged(
+    file: File, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(byte_locks, "MAX_LOCKS_OF_OPEN", 1)
+    with caplog.at_level("INFO"):
+        assert asked(file, (0, 1, SHARED_NOW), (1, 1, SHARED_NOW)) == status.INSUFFICIENT_RESOURCES
+    assert "too many locks" in caplog.text
+    assert asked(file, (1, 1, SHARED_NOW)) == 0
 
 
 def test_what_cannot_be_locked(world: World, file: File) -> None:
