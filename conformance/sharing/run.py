@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Let many clients open, lock and break one file for a while, and compare the outcome with a model."""
+"""Many clients open, lock and break one file for a while; one takes its open back after its line was cut."""
 
 import argparse
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +14,12 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
+from conformance.client.protocol import ProtocolFailure, StatusFailure  # noqa: E402
 from conformance.report import Result, summary, write_json  # noqa: E402
 from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402
 from conformance.servers import Server, ServerError  # noqa: E402
-from conformance.sharing.many_clients import COUNTER, Client, Model  # noqa: E402
+from conformance.sharing import cut_line  # noqa: E402
+from conformance.sharing.many_clients import COUNTER, Broken, Client, Model  # noqa: E402
 
 JOIN_WITHIN: Final = 90.0  # seconds after the end: longer than a break that nobody answers
 
@@ -29,20 +31,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clients", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=60.0)
     options = parser.parse_args(arguments)
+    clients, seconds = options.clients, options.seconds
     try:
         with chosen_server(options) as server:
-            begun = time.monotonic()
-            message = run(server, options.clients, options.seconds)
-            result = Result(
-                "many-clients", f"{options.clients} clients", not message, time.monotonic() - begun, message
-            )
+            results = [
+                _result("cut-line", "1 client", lambda: _cut_line(server)),
+                _result("many-clients", f"{clients} clients", lambda: run(server, clients, seconds)),
+            ]
     except ServerError as error:
         print(error, file=sys.stderr)
         return 2
-    print(summary([result]))
+    print(summary(results))
     if options.json is not None:
-        write_json([result], options.json)
-    return 0 if result.ok else 1
+        write_json(results, options.json)
+    return 0 if all(result.ok for result in results) else 1
+
+
+def _result(name: str, mode: str, check: Callable[[], str]) -> Result:
+    begun = time.monotonic()
+    message = check()
+    return Result(name, mode, not message, time.monotonic() - begun, message)
+
+
+def _cut_line(server: Server) -> str:
+    try:
+        cut_line.check(server)
+    except (Broken, ProtocolFailure, StatusFailure) as problem:
+        return str(problem)
+    return ""
 
 
 def run(server: Server, clients: int, seconds: float) -> str:
