@@ -137,6 +137,7 @@ class Server:
                 settings.signing_required,
                 settings.encryption,
                 settings.delay_failed_logins,
+                settings.host_locks,
                 settings.torture,
             )
             if settings.torture:

@@ -144,6 +144,7 @@ RESTRICTED = (
     Row("server", "os", "tells the user's id in an error"),
     Row("server", "concurrent", "the thread pool for blocking calls"),
     Row("backend", "os"),
+    Row("backend.posix.lock_mirror", "fcntl", "the locks that local programs see"),
     Row("backend.posix", "ctypes", "openat2, renameat2 and fallocate are not in the os module"),
     Row("config", "os", "makes a share's path absolute, tells who may read a file with passwords"),
     Row("config", "open()", "reads the configuration and the passwords"),

@@ -105,7 +105,7 @@ class Run:
             shares=folders,
             users=USERS,
             signing="enabled",  # many tests speak unsigned
-            arguments=("--torture",),
+            arguments=("--torture", "--host-locks"),
         )
 
     def _use(self, server: StartedServer) -> None:

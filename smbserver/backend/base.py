@@ -5,12 +5,27 @@ below is what every store raises; tests/backend/test_contract.py asks each of th
 """
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from smbserver.nt.metadata import Metadata, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
+
+# What LockMirror.set makes of a range; the same words as in sharing.host_locks.
+LOCK_FREE: Final = 0
+LOCK_SHARED: Final = 1
+LOCK_EXCLUSIVE: Final = 2
+
+
+class LockMirror(Protocol):
+    """The locks that local programs see on one file. Independent of the handle that it was asked from."""
+
+    def set(self, first: int, last: int, kind: int) -> bool:
+        """Make bytes `first` to `last` LOCK_FREE, _SHARED or _EXCLUSIVE. False when a local program has them."""
+
+    def close(self) -> None:
+        """Give everything back."""
 
 
 class Located(Protocol):
@@ -74,6 +89,9 @@ class Handle(Protocol):
 
     def is_empty(self) -> bool:
         """Whether a directory has no entries."""
+
+    def lock_mirror(self) -> LockMirror | None:
+        """A new one for this file; None where there are no local programs. Never blocks."""
 
     def close(self) -> None:
         """Give back the handle."""

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Identity, Located
+from smbserver.backend.base import Identity, Located, LockMirror
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
@@ -218,6 +218,10 @@ class MemoryHandle:
     def is_empty(self) -> bool:
         """Whether there is no entry."""
         return not self._directory().entries
+
+    def lock_mirror(self) -> LockMirror | None:
+        """No local program can open it."""
+        return None
 
     def close(self) -> None:
         """Give the handle back, and the room when nobody else keeps the file."""

@@ -76,6 +76,7 @@ def parser() -> _Parser:
     add("--max-dialect", metavar="D", help="likewise; default 3.1.1")
     add("--ready-file", metavar="FILE", help="write process id and addresses here as JSON once listening")
     add("--verbose", "-v", action="store_true", help="log logins and connections to standard error")
+    add("--host-locks", action="store_true", help="local programs see the clients' byte-range locks (advisory, Linux)")
     add("--torture", action="store_true", help="test hook: let clients make this server misbehave (FSCTL_SMBTORTURE)")
     add("--version", action="version", version=f"smbserver {__version__}")
     return p
@@ -110,6 +111,7 @@ def layer_from(arguments: argparse.Namespace) -> Layer:
         min_dialect=_one("--min-dialect", arguments.min_dialect, words.dialect),
         max_dialect=_one("--max-dialect", arguments.max_dialect, words.dialect),
         server_name=arguments.name,
+        host_locks=True if arguments.host_locks else None,
         torture=True if arguments.torture else None,
     )
 

@@ -42,8 +42,9 @@ def lock(request: wire.LockRequest, work: Work) -> Reply | Pending[None]:
         return _done(request, sequences)
     if not opened.granted & _DATA:
         raise StatusError(status.ACCESS_DENIED)
+    mirror = opened.handle.lock_mirror if work.connection.server.policy.host_locks else None
     try:
-        waiter = opened.state.lock(opened.holder, _wanted(request), _may_wait(request))
+        waiter = opened.state.lock(opened.holder, _wanted(request), _may_wait(request), mirror)
     except StatusError as refusal:
         if refusal.status == status.INSUFFICIENT_RESOURCES:
             log.info("%s: too many locks, on %r for one", work.connection.name, "\\".join(opened.path))

@@ -32,6 +32,7 @@ class Layer:
     max_dialect: int | None = None
     server_name: str | None = None
     delay_failed_logins: bool | None = None
+    host_locks: bool | None = None
     torture: bool | None = None
     connections: int | None = None
     connections_per_address: int | None = None
@@ -69,6 +70,7 @@ def combine(layers: Sequence[Layer], make_password: Callable[[], str], invoking_
         server_name=_first("", (layer.server_name for layer in layers)),
         limits=limits,
         delay_failed_logins=_first(True, (layer.delay_failed_logins for layer in layers)),
+        host_locks=_first(False, (layer.host_locks for layer in layers)),
         torture=_first(False, (layer.torture for layer in layers)),
     )
     return Chosen(settings, made_for)

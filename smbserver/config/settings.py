@@ -66,7 +66,7 @@ class Settings:
     """A server's settings. `users` are (name, password).
 
     `port` None: 445 where possible, else 1445; 0: any free port. `delay_failed_logins`: see `auth.failed_logins`.
-    `torture`: the test hook of `commands.ioctl_torture`.
+    `host_locks`: local programs see the clients' byte-range locks. `torture`: the hook of `commands.ioctl_torture`.
     """
 
     shares: tuple[ShareSettings, ...]
@@ -81,6 +81,7 @@ class Settings:
     server_name: str = ""
     limits: Limits = Limits()
     delay_failed_logins: bool = True
+    host_locks: bool = False
     torture: bool = False
 
     def __post_init__(self) -> None:

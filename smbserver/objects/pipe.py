@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Handle, Identity, Located
+from smbserver.backend.base import Handle, Identity, Located, LockMirror
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
@@ -188,6 +188,10 @@ class PipeHandle:
     def security_descriptor(self, parts: int) -> bytes:
         """Who may open a pipe is no property of the pipe here."""
         raise StatusError(status.NOT_SUPPORTED)
+
+    def lock_mirror(self) -> LockMirror | None:
+        """A pipe has no ranges."""
+        return None
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """A pipe is no directory."""

@@ -14,6 +14,7 @@ from smbserver.objects.server_view import StateView
 from smbserver.objects.session import Session
 from smbserver.objects.share import Share
 from smbserver.sharing.file_state import FileTable
+from smbserver.sharing.host_locks import RETRY_SECONDS
 
 _SMB_2_0_2: Final = 0x0202
 
@@ -34,6 +35,7 @@ class Policy(NamedTuple):
     signing_required: bool = True
     encryption: Encryption = Encryption.OFFERED
     delay_failed_logins: bool = True
+    host_locks: bool = False  # whether local programs see the clients' byte-range locks
     torture: bool = False  # whether the test hook FSCTL_SMBTORTURE is there
 
 
@@ -59,11 +61,21 @@ class ServerState:
         self.pipe_store = PipeStore(self.start_time)
         self.view = StateView(names, self._shares, self.sessions, runtime.now)
         self._last_open_id = 0
+        self._asks_host_again = False
 
     def settle(self) -> None:
         """After each request and lost connection: others are told what they must know, and who can go on does."""
         self.breaks.deliver()
-        self.files.locks.wake()
+        locks = self.files.locks
+        locks.wake()
+        if locks.refused and not self._asks_host_again:
+            self._asks_host_again = True
+            self.runtime.later(RETRY_SECONDS, self._ask_host_again)
+
+    def _ask_host_again(self) -> None:
+        self._asks_host_again = False
+        self.files.locks.ask_again()
+        self.settle()
 
     def find_share(self, name: str) -> Share | None:
         """A share by name, without regard to case."""

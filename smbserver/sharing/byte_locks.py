@@ -7,6 +7,7 @@ stand in one list sorted by offset. Who must wait stands in order of arrival. No
 waiter at a time, in a loop that does not nest (transcript 0008, D1).
 """
 
+import logging
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence
 from operator import attrgetter
@@ -14,7 +15,10 @@ from typing import Final, NamedTuple
 
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.sharing.host_locks import LockMirror, union
 from smbserver.waiter import Waiter
+
+log = logging.getLogger(__name__)
 
 MAX_LOCKS_OF_OPEN: Final = 16384  # held and waiting; databases use some thousand
 MAX_LOCKS_OF_SERVER: Final = 262144  # 36 MiB
@@ -55,7 +59,16 @@ class LockRegister:
     def __init__(self) -> None:
         self.count = 0
         self.stirred: list[ByteLocks] = []
+        self.refused: list[ByteLocks] = []  # where somebody waits whom only a local program stops
         self._waking = False
+
+    def ask_again(self) -> None:
+        """Time has passed: local programs may have given back what they had."""
+        for locks in self.refused:
+            if locks not in self.stirred:
+                self.stirred.append(locks)
+        self.refused.clear()
+        self.wake()
 
     def wake(self) -> None:
         """Grant what can be granted. What runs on in consequence may stir further files; it does not wake them."""
@@ -77,12 +90,13 @@ def check_range(offset: int, length: int) -> None:
 
 
 class ByteLocks:
-    """The locks of one file. An owner is one open, compared by identity."""
+    """The locks of one file. An owner is one open, compared by identity. `mirror`: local programs see them as well."""
 
-    __slots__ = ("_counts", "_ended", "_held", "_longest", "_register", "_waiting")
+    __slots__ = ("_counts", "_ended", "_held", "_longest", "_mirror", "_register", "_waiting")
 
-    def __init__(self, register: LockRegister) -> None:
+    def __init__(self, register: LockRegister, mirror: LockMirror | None = None) -> None:
         self._register = register
+        self._mirror = mirror
         self._held: list[_Lock] = []
         self._longest = 0  # no held range is longer; exact only after the list was empty
         self._waiting: list[_Waiting] = []
@@ -124,15 +138,15 @@ class ByteLocks:
             for each in wanted:
                 self._admit(owner)
                 lock = _Lock(owner, each)
-                if self._conflicts(owner, lock.offset, lock.last, lock.exclusive, True):
+                if self._conflicts(owner, lock.offset, lock.last, lock.exclusive, True) or not self._hold(lock):
                     self._discharge(owner)
                     raise StatusError(status.LOCK_NOT_GRANTED)
-                self._hold(lock)
                 taken.append(lock)
         except StatusError:
             for lock in taken:  # nobody was woken and nobody waits for what was held this short
                 self._held.remove(lock)
                 self._discharge(owner)
+                self._tell_host(lock.offset, lock.last)
             raise
 
     def wait_for(self, owner: object, wanted: Range) -> Waiter[None] | None:
@@ -144,8 +158,9 @@ class ByteLocks:
         self._admit(owner)
         lock = _Lock(owner, wanted)
         if not self._conflicts(owner, lock.offset, lock.last, lock.exclusive, True):
-            self._hold(lock)
-            return None
+            if self._hold(lock):
+                return None
+            self._note_refusal()
 
         def withdraw() -> None:
             if waiting in self._waiting:  # else its owner has ended
@@ -173,6 +188,7 @@ class ByteLocks:
             raise StatusError(status.RANGE_NOT_LOCKED)
         del held[found]
         self._discharge(owner)
+        self._tell_host(offset, last)
         self._stir()
 
     def release(self, owner: object) -> None:
@@ -181,7 +197,11 @@ class ByteLocks:
             return
         self._ended += [waiting.waiter for waiting in self._waiting if waiting.lock.owner is owner]
         self._waiting = [waiting for waiting in self._waiting if waiting.lock.owner is not owner]
+        gone = [lock for lock in self._held if lock.owner is owner]
         self._held = [lock for lock in self._held if lock.owner is not owner]
+        if self._mirror is not None:
+            for lock in gone:
+                self._tell_host(lock.offset, lock.last)
         self._register.count -= self._counts.pop(owner)
         self._stir()
 
@@ -192,8 +212,10 @@ class ByteLocks:
             return True
         for index, (lock, waiter) in enumerate(self._waiting):
             if not self._conflicts(lock.owner, lock.offset, lock.last, lock.exclusive, True):
+                if not self._hold(lock):
+                    self._note_refusal()
+                    continue
                 del self._waiting[index]
-                self._hold(lock)
                 waiter.resolve(None)
                 return True
         return False
@@ -204,9 +226,39 @@ class ByteLocks:
         if (self._waiting or self._ended) and self not in self._register.stirred:
             self._register.stirred.append(self)
 
-    def _hold(self, lock: _Lock) -> None:
+    def _hold(self, lock: _Lock) -> bool:
+        """False when a local program is in the way."""
         insort(self._held, lock, key=_OFFSET)
         self._longest = max(self._longest, lock.last - lock.offset + 1)
+        if self._tell_host(lock.offset, lock.last):
+            return True
+        self._held.remove(lock)
+        self._tell_host(lock.offset, lock.last)
+        return False
+
+    def _tell_host(self, first: int, last: int) -> bool:
+        """Set the host's locks of these bytes to what is held. False when a local program has some of them."""
+        if self._mirror is None or last < first:
+            return True
+        start = bisect_left(self._held, first - self._longest + 1, key=_OFFSET)
+        end = bisect_right(self._held, last, key=_OFFSET)
+        near = [(lock.offset, lock.last, lock.exclusive) for lock in self._held[start:end]]
+        try:
+            return all(self._mirror.set(*piece) for piece in union(near, first, last))
+        except OSError as error:
+            # The lock between clients is whole all the same; a file system without locks has nobody who could see it.
+            log.warning("the host's locks of a file cannot be set: %s", error.strerror)
+            return True
+
+    def end(self) -> None:
+        """Nobody holds or waits any more: the host's locks go with their mirror."""
+        if self._mirror is not None:
+            self._mirror.close()
+            self._mirror = None
+
+    def _note_refusal(self) -> None:
+        if self not in self._register.refused:
+            self._register.refused.append(self)
 
     def _admit(self, owner: object) -> None:
         count = self._counts.get(owner, 0)

@@ -1,6 +1,6 @@
 """One FileState per file identity: who has it open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from smbserver.errors import StatusError
@@ -9,6 +9,7 @@ from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
 from smbserver.sharing.durable import CreateGuids, DetachedOpens, Durability
+from smbserver.sharing.host_locks import LockMirror
 from smbserver.sharing.lock_sequences import LockSequences
 from smbserver.sharing.notify import Watch, WatchTable
 from smbserver.waiter import Waiter
@@ -208,18 +209,24 @@ class FileState:
             wanted &= ~HANDLE  # a batch oplock that cannot have WRITE is a level II
         return wanted if wanted & READ else 0
 
-    def lock(self, holder: Holder, wanted: Sequence[Range], waits: bool) -> Waiter[None] | None:
+    def lock(
+        self,
+        holder: Holder,
+        wanted: Sequence[Range],
+        waits: bool,
+        mirror: Callable[[], LockMirror | None] | None = None,
+    ) -> Waiter[None] | None:
         """Lock ranges for an open: all of them now, or (`waits`, then there is one) when it is free.
 
         None when it is done, else what to wait for. Raises StatusError INVALID_LOCK_RANGE, LOCK_NOT_GRANTED,
         INSUFFICIENT_RESOURCES. Others lose what they cache; for level II the locking open is among the others
-        ([MS-FSA] 2.1.4.12, LOCK_CONTROL).
+        ([MS-FSA] 2.1.4.12, LOCK_CONTROL). `mirror` makes the way to tell local programs, for the first lock.
         """
         for each in wanted:
             check_range(each.offset, each.length)
         self.contend(holder.key, ALL)
         if self.locks is None:
-            self.locks = ByteLocks(self._lock_register)
+            self.locks = ByteLocks(self._lock_register, None if mirror is None else mirror())
         if waits:
             [single] = wanted
             return self.locks.wait_for(holder, single)
@@ -233,6 +240,7 @@ class FileState:
             raise StatusError(status.RANGE_NOT_LOCKED)
         self.locks.unlock(holder, offset, length)
         if not len(self.locks):
+            self.locks.end()
             self.locks = None
 
     def set_delete(self, path: Path, volume: object) -> None:
@@ -356,6 +364,8 @@ class FileTable:
         if state.holders:
             return False
         del self._states[state.identity]
+        if state.locks is not None:
+            state.locks.end()
         return state.delete_pending
 
     def renamed(self, volume: object, old: Path, new: Path) -> None:

@@ -86,3 +86,8 @@ def test_the_test_hook_is_off_unless_asked_for() -> None:
     assert layer_from(parse([])).torture is None
     assert layer_from(parse(["--torture"])).torture is True
     assert "test hook" in parser().format_help()
+
+
+def test_host_locks_are_off_unless_asked_for() -> None:
+    assert layer_from(parse([])).host_locks is None
+    assert layer_from(parse(["--host-locks"])).host_locks is True

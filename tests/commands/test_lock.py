@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from pathlib import Path
+from struct import pack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +30,7 @@ from conformance.client.protocol import (
 from conformance.client.session import File, Options, Tree
 from smbserver.driver import INTERIM_DELAY
 from smbserver.nt import access, status
+from smbserver.objects.server_state import Policy
 from smbserver.sharing import byte_locks
 from smbserver.wire.lock import EXCLUSIVE_LOCK, FAIL_IMMEDIATELY, SHARED_LOCK, UNLOCK
 from tests.harness import PASSWORD, USER, World, frames_of
@@ -336,3 +341,45 @@ def test_a_file_id_that_is_not_ours(file: File) -> None:
     with pytest.raises(StatusFailure) as failure:
         file.tree.call(commands.lock(b"\1" * 16, [(0, 1, SHARED_NOW)])).check()
     assert failure.value.status == status.FILE_CLOSED
+
+
+# --- with --host-locks ---
+
+
+def local_lock(descriptor: int, kind: int) -> bool:
+    """Try as a local program does, with a description of its own."""
+    try:
+        fcntl.fcntl(descriptor, 37, pack("@hhqqi", kind, os.SEEK_SET, 0, 1, 0))  # F_OFD_SETLK
+    except BlockingIOError:
+        return False
+    return True
+
+
+def test_local_programs_and_clients_lock_each_other_out(share_folder: Path) -> None:
+    world = World(share_folder, policy=Policy(host_locks=True))
+    file = opened(world.tree())
+    descriptor = os.open(world.data / "file", os.O_RDWR)
+    assert asked(file, (0, 1, EXCLUSIVE_NOW)) == 0
+    assert not local_lock(descriptor, fcntl.F_WRLCK)
+    assert asked(file, (0, 1, UNLOCK)) == 0
+    assert local_lock(descriptor, fcntl.F_WRLCK)
+    assert asked(file, (0, 1, EXCLUSIVE_NOW)) == status.LOCK_NOT_GRANTED
+    message = submitted(file, (0, 1, EXCLUSIVE_LOCK))
+    world.runtime.advance(1)
+    with pytest.raises(NoAnswer):
+        file.tree.session.connection.wait(message)
+    os.close(descriptor)
+    world.runtime.advance(1)
+    assert file.tree.session.connection.wait(message).status == 0
+    world.runtime.advance(1)
+    before = len(os.listdir("/proc/self/fd"))
+    world.close()
+    assert len(os.listdir("/proc/self/fd")) < before
+    assert not world.runtime.timers
+
+
+def test_by_default_local_programs_see_nothing(world: World, file: File) -> None:
+    assert asked(file, (0, 1, EXCLUSIVE_NOW)) == 0
+    descriptor = os.open(world.data / "file", os.O_RDWR)
+    assert local_lock(descriptor, fcntl.F_WRLCK)
+    os.close(descriptor)

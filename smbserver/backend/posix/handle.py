@@ -7,9 +7,11 @@ import stat
 from collections.abc import Iterator
 from typing import Final
 
+from smbserver.backend.base import LockMirror
 from smbserver.backend.posix import dos_attributes
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.lock_mirror import PosixLockMirror
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.nt import attributes
 from smbserver.nt.filetime import to_unix_ns
@@ -221,6 +223,10 @@ class PosixHandle:
                 return next(entries, None) is None
         finally:
             os.close(fd)
+
+    def lock_mirror(self) -> LockMirror | None:
+        """By way of the descriptor: the name may belong to another file by now."""
+        return PosixLockMirror(self._fd)
 
     def close(self) -> None:
         """Close the descriptor."""
