@@ -21,7 +21,8 @@ _KINDS: Final = {
     wire.EXCLUSIVE_LOCK | wire.FAIL_IMMEDIATELY: True,
 }
 _DATA: Final = access.FILE_READ_DATA | access.FILE_EXECUTE | access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
-_FIRST_WITH_SEQUENCES: Final = 0x0300  # transcript 0008, D4
+_FIRST_WITH_SEQUENCES: Final = 0x0210
+_FIRST_FOR_EVERY_OPEN: Final = 0x0300  # transcript 0008, D4
 
 
 def lock(request: wire.LockRequest, work: Work) -> Reply | Pending[None]:
@@ -60,11 +61,14 @@ def lock(request: wire.LockRequest, work: Work) -> Reply | Pending[None]:
 
 
 def _sequences(work: Work) -> LockSequences | None:
-    """The open's record of what was answered; None when the dialect has no replays."""
+    """The open's record of what was answered; None when it has no replays: at 2.0.2, and at 2.1 if not durable."""
     dialect = work.connection.dialect
     if dialect is None or dialect.revision < _FIRST_WITH_SEQUENCES:
         return None
     holder = work.need_open().holder
+    is_durable = holder.durability is not None and holder.durability.is_durable
+    if dialect.revision < _FIRST_FOR_EVERY_OPEN and not is_durable:
+        return None
     if holder.lock_sequences is None:
         holder.lock_sequences = LockSequences()
     return holder.lock_sequences

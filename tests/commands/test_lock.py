@@ -18,6 +18,7 @@ from conformance.client.protocol import (
     GENERIC_READ,
     GENERIC_WRITE,
     OPEN_IF,
+    OPLOCK_BATCH,
     OPLOCK_II,
     OPLOCK_LEASE,
     SMB_2_0_2,
@@ -288,6 +289,46 @@ def test_replays(world: World, file: File, dialect: int) -> None:
         assert asked(own, (0, 1, EXCLUSIVE_NOW), sequence=nowhere) == 0
         assert asked(own, (0, 1, EXCLUSIVE_NOW), sequence=nowhere) == status.LOCK_NOT_GRANTED
         assert asked(own, (0, 1, UNLOCK)) == 0
+
+
+def durable(tree: Tree, name: str = "durable") -> File:
+    file = tree.open(
+        name,
+        access=GENERIC_READ | GENERIC_WRITE,
+        disposition=OPEN_IF,
+        oplock=OPLOCK_BATCH,
+        contexts=[contexts.durable_v1()],
+    )
+    assert contexts.DURABLE_REQUEST in file.created.contexts
+    return file
+
+
+def test_a_durable_open_has_replays_at_2_1(world: World) -> None:
+    own = durable(world.tree(options=Options(dialects=(SMB_2_1,))))
+    assert asked(own, (0, 1, EXCLUSIVE_NOW), sequence=0x11) == 0
+    assert asked(own, (0, 1, EXCLUSIVE_NOW), sequence=0x11) == 0
+    assert asked(own, (0, 1, EXCLUSIVE_NOW), sequence=0x21) == status.LOCK_NOT_GRANTED
+
+
+def test_locks_and_replays_of_a_durable_open_survive_its_connection(world: World) -> None:
+    own = durable(world.tree())
+    assert asked(own, (0, 1, EXCLUSIVE_NOW), sequence=0x11) == 0
+    frames_of(own.tree.session.connection).close()
+    assert world.state.files.locks.count == 1
+    tree = world.tree()
+    reconnect = [contexts.durable_reconnect_v1(own.file_id)]
+    back = tree.open("durable", access=GENERIC_READ | GENERIC_WRITE, oplock=OPLOCK_BATCH, contexts=reconnect)
+    assert asked(back, (0, 1, EXCLUSIVE_NOW), sequence=0x11) == 0
+    assert asked(back, (0, 1, EXCLUSIVE_NOW), sequence=0x21) == status.LOCK_NOT_GRANTED
+    assert asked(back, (0, 1, UNLOCK), sequence=0x31) == 0
+    assert nothing_is_locked(world)
+
+
+def test_a_durable_open_that_gives_way_gives_its_locks_back(world: World) -> None:
+    own = durable(world.tree())
+    assert asked(own, (0, 1, EXCLUSIVE_NOW)) == 0
+    frames_of(own.tree.session.connection).close()
+    assert asked(opened(world.tree(), "durable"), (0, 1, EXCLUSIVE_NOW)) == 0
 
 
 def test_a_refused_request_is_no_replay(file: File, other: File) -> None:
