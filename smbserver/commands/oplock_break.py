@@ -24,8 +24,11 @@ def _oplock(request: wire.OplockBreak, work: Work) -> Reply:
         raise StatusError(status.FILE_CLOSED)
     work.connection.server.files.used(opened.holder)
     cache = opened.holder.cache
-    if cache is None or cache.is_lease or not cache.breaking:
-        raise StatusError(status.INVALID_DEVICE_STATE if cache is not None else status.INVALID_OPLOCK_PROTOCOL)
+    if cache is None or not (cache.is_lease or cache.state):
+        # Nothing is held, so nothing can be answered: Windows says it so where 3.3.5.22.1 has one status for both.
+        raise StatusError(status.INVALID_OPLOCK_PROTOCOL)
+    if cache.is_lease or not cache.breaking:
+        raise StatusError(status.INVALID_DEVICE_STATE)
     state = _STATE_OF_LEVEL.get(request.oplock_level)
     if state is None or (state & WRITE and cache.state != ALL):
         # An answer that does not fit gives the oplock up.

@@ -8,7 +8,8 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, changes, names, status
 from smbserver.objects.changes import report_joined, report_linked, report_renamed
 from smbserver.objects.open import Open
-from smbserver.sharing.caching import ALL, HANDLE
+from smbserver.sharing.caching import ALL
+from smbserver.sharing.file_state import FileTable, Identity
 from smbserver.waiter import Waiter
 from smbserver.wire import file_info
 from smbserver.wire import pipe as pipe_wire
@@ -77,15 +78,19 @@ def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
 
 
 def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
-    """[MS-FSA] 2.1.5.14.11. Waits until nobody else keeps the file open only for himself."""
+    """[MS-FSA] 2.1.5.15.12. Waits until nobody else keeps the file open only for himself."""
     _need(opened, access.DELETE)
     work.check_user()
     target = file_info.decode_rename(data)
     old, new = _target_path(target, opened)
     files = work.connection.server.files
     _check_directory(new[:-1], opened, work)
-    if opened.handle.is_directory and files.has_open_below(opened.backend, old):
-        raise StatusError(status.ACCESS_DENIED)
+    if opened.handle.is_directory:
+        wait = files.break_handles_below(opened.backend, old, opened.holder.key)
+        if wait is not None:
+            return wait
+        if files.has_open_below(opened.backend, old):
+            raise StatusError(status.ACCESS_DENIED)
     located = opened.backend.locate(new)
     try:
         if located.identity is not None and located.identity != opened.handle.identity:
@@ -95,8 +100,9 @@ def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | No
                 raise StatusError(status.ACCESS_DENIED)
             if located.metadata is not None and located.metadata.attributes & attributes.READONLY:
                 raise StatusError(status.ACCESS_DENIED)
-            if files.find(located.identity) is not None:
-                raise StatusError(status.ACCESS_DENIED)  # somebody has open what would be replaced
+            wait = _free_target(files, located.identity, opened)
+            if wait is not None:
+                return wait
         wait = opened.state.break_handles(opened.holder.key)
         if wait is not None:
             return wait
@@ -132,6 +138,17 @@ def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
                 raise StatusError(status.SHARING_VIOLATION)
 
 
+def _free_target(files: FileTable, identity: Identity, opened: Open) -> Waiter[None] | None:
+    """What would be replaced must not be open: who only keeps it so is asked to close it, the rest refuses."""
+    state = files.find(identity)
+    if state is None:
+        return None
+    wait = state.break_handles(opened.holder.key)
+    if wait is None:
+        raise StatusError(status.ACCESS_DENIED)
+    return wait
+
+
 def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:
     if target.root_directory:
         raise StatusError(status.INVALID_PARAMETER)
@@ -144,7 +161,7 @@ def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Pa
     return old, new
 
 
-def _set_link(data: memoryview, opened: Open, work: Work) -> None:
+def _set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
     """[MS-FSA] 2.1.5.14.6."""
     _need(opened, opened.tree.maximal_access & access.FILE_WRITE_ATTRIBUTES)
     work.check_user()
@@ -159,22 +176,24 @@ def _set_link(data: memoryview, opened: Open, work: Work) -> None:
                 raise StatusError(status.OBJECT_NAME_COLLISION)
             if located.metadata is not None and located.metadata.is_directory:
                 raise StatusError(status.ACCESS_DENIED)
-            if work.connection.server.files.find(located.identity) is not None:
-                raise StatusError(status.ACCESS_DENIED)
+            wait = _free_target(work.connection.server.files, located.identity, opened)
+            if wait is not None:
+                return wait
         opened.backend.link(old, opened.handle.identity, located, target.replace_if_exists)
     finally:
         located.close()
     if located.identity != opened.handle.identity:
         replaced = None if located.identity is None else located.path
         report_linked(work.connection.server.files.watches, opened, (*located.path[:-1], new[-1]), replaced)
+    return None
 
 
-def _set_disposition(data: memoryview, opened: Open, work: Work) -> None:
-    """[MS-FSA] 2.1.5.14.3."""
+def _set_disposition(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
+    """[MS-FSA] 2.1.5.15.3. Waits until others have let go what they only keep open."""
     _need(opened, access.DELETE)
     if not file_info.decode_u8(data):
         opened.state.clear_delete()
-        return
+        return None
     if not opened.path:
         raise StatusError(status.CANNOT_DELETE)
     meta = opened.handle.metadata()
@@ -182,8 +201,10 @@ def _set_disposition(data: memoryview, opened: Open, work: Work) -> None:
         raise StatusError(status.CANNOT_DELETE)
     if meta.is_directory and not opened.handle.is_empty():
         raise StatusError(status.DIRECTORY_NOT_EMPTY)
-    opened.state.contend(opened.holder.key, HANDLE)
-    opened.state.set_delete(opened.path, opened.backend)
+    wait = opened.state.break_handles(opened.holder.key)
+    if wait is None:
+        opened.state.set_delete(opened.path, opened.backend)
+    return wait
 
 
 def _set_position(data: memoryview, opened: Open, work: Work) -> None:

@@ -89,14 +89,17 @@ class Cache:
             self.required = self._possible(to & self.required)
             return
         if to != self.state:
+            if self.version == 2:
+                self.epoch = self.epoch + 1 & 0xFFFF
             self._break(to, to)
 
     def _break(self, to: int, required: int) -> None:
-        """Tell the client; `required` is where it must end when `to` is only a step."""
+        """Tell the client; `required` is where it must end when `to` is only a step.
+
+        A further break that follows an answer has the epoch of the first ([MS-SMB2] <248>).
+        """
         old = self.state
         answer_needed = self.state & (WRITE | HANDLE) != 0
-        if self.version == 2:
-            self.epoch = self.epoch + 1 & 0xFFFF
         if answer_needed:
             self.breaking_to, self.required = to, required
         else:

@@ -279,6 +279,11 @@ def _conflict(held: int, held_share: int, wanted: int, wanted_share: int) -> boo
     )
 
 
+def _is_below(holder: Holder, volume: object, directory: Path) -> bool:
+    depth = len(directory)
+    return holder.volume is volume and len(holder.path) > depth and holder.path[:depth] == directory
+
+
 class FileTable:
     """All FileStates of a server; a state exists while somebody holds the file."""
 
@@ -378,11 +383,14 @@ class FileTable:
             if state.delete_volume is volume and state.delete_path == old:
                 state.delete_path = new
 
+    def break_handles_below(self, volume: object, directory: Path, key: CacheKey | None) -> Waiter[None] | None:
+        """As FileState.break_handles for everything inside a directory ([MS-FSA] 2.1.4.2)."""
+        wait: Waiter[None] | None = None
+        for state in self._states.values():
+            if state.caches and any(_is_below(holder, volume, directory) for holder in state.holders):
+                wait = state.break_handles(key) or wait
+        return wait
+
     def has_open_below(self, volume: object, directory: Path) -> bool:
         """Whether anything inside a directory is open: such a directory cannot be renamed ([MS-FSA] 2.1.5.14.11)."""
-        depth = len(directory)
-        return any(
-            holder.volume is volume and len(holder.path) > depth and holder.path[:depth] == directory
-            for state in self._states.values()
-            for holder in state.holders
-        )
+        return any(_is_below(holder, volume, directory) for state in self._states.values() for holder in state.holders)
