@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from smbserver.backend.base import Located
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
-from smbserver.nt import status
+from smbserver.nt import attributes, status
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL, READ, WRITE, CacheKey
 from smbserver.wire import create as wire
@@ -21,6 +21,7 @@ _LEVEL_OF_STATE: Final = {
 }
 _FIRST_WITH_LEASES: Final = 0x0210
 _FIRST_WITH_V2: Final = 0x0300
+_OF_DIRECTORIES: Final = 2  # a lease of the first version has no epoch and no parent: no use for a directory
 
 
 class CachingRequest(NamedTuple):
@@ -39,16 +40,19 @@ def caching_request(request: wire.CreateRequest, work: Work, located: Located) -
     Raises StatusError INVALID_PARAMETER when the lease key belongs to another file.
     """
     files = work.connection.server.files
+    is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
+    if located.metadata is not None:
+        is_directory = located.metadata.is_directory
     if request.requested_oplock_level == levels.LEVEL_LEASE:
         lease = _lease(request, work)
-        if lease is None:
+        if lease is None or (is_directory and lease.version != _OF_DIRECTORIES):
             return None
         cache = files.lease(lease.key)
         if cache is not None and located.identity not in files.identities(cache):
             raise StatusError(status.INVALID_PARAMETER)
         return lease
     wanted = _STATE_OF_LEVEL.get(request.requested_oplock_level, 0)
-    if not wanted or (located.metadata is not None and located.metadata.is_directory):
+    if not wanted or is_directory:
         return None
     return CachingRequest(files.oplock_key(), wanted, 0, 0, b"")
 
@@ -75,12 +79,16 @@ def grant(caching: CachingRequest | None, work: Work, opened: Open) -> None:
     """Give the new open what can be given."""
     files = work.connection.server.files
     holder = opened.holder
-    if caching is None or opened.handle.is_directory:
+    if caching is None:
         holder.key = files.oplock_key()
         return
     holder.key = caching.key
+    if caching.parent_key:
+        holder.parent_key = CacheKey(caching.key.client_guid, caching.parent_key)
     wanted = 0 if _is_locked(opened) else caching.wanted
-    cache = files.grant(opened.state, holder, caching.key, wanted, version=caching.version, epoch=caching.epoch)
+    cache = files.grant(
+        opened.state, holder, caching.key, wanted, opened.handle.is_directory, caching.version, caching.epoch
+    )
     if caching.parent_key:
         cache.parent_key = caching.parent_key
     if not cache.is_lease and not cache.state:

@@ -8,8 +8,8 @@ from smbserver.wire import negotiate as wire
 def capabilities(connection: Connection, dialect: Dialect) -> int:
     """Only what the server does."""
     flags = wire.CAP_LARGE_MTU | wire.CAP_LEASING if dialect.multi_credit else 0
-    if dialect.derives_keys:
-        flags |= wire.CAP_MULTI_CHANNEL
+    if dialect.derives_keys:  # all of 3.x
+        flags |= wire.CAP_MULTI_CHANNEL | wire.CAP_DIRECTORY_LEASING
     if connection.cipher and dialect.can_encrypt and not dialect.preauth:
         flags |= wire.CAP_ENCRYPTION
     return flags

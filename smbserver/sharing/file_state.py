@@ -8,6 +8,7 @@ from smbserver.nt import access, status
 from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
+from smbserver.sharing.directory_leases import DirectoryLeases
 from smbserver.sharing.durable import CreateGuids, DetachedOpens, Durability
 from smbserver.sharing.host_locks import LockMirror
 from smbserver.sharing.lock_sequences import LockSequences
@@ -30,19 +31,21 @@ class Holder:
     """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames.
 
     `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with one
-    key take nothing from each other. `watch` waits for changes of a directory. `owner` is whoever made the holder;
-    sharing never looks into it. `number` is the open's persistent id, `durability` None unless its client may ask for
-    it again.
+    key take nothing from each other. `parent_key` is the lease of the file's directory that need not hear of what this
+    open does. `watch` waits for changes of a directory. `owner` made the holder; sharing never looks into it. `number`
+    is the open's persistent id, `durability` None unless its client may ask for it again.
     """
 
     __slots__ = (
         "cache",
         "durability",
         "granted",
+        "has_written",
         "key",
         "lock_sequences",
         "number",
         "owner",
+        "parent_key",
         "path",
         "share_access",
         "volume",
@@ -56,6 +59,8 @@ class Holder:
         self.volume = volume
         self.cache: Cache | None = None
         self.key: CacheKey | None = None
+        self.parent_key: CacheKey | None = None
+        self.has_written = False  # who caches the directory hears of it when the open ends
         self.lock_sequences: LockSequences | None = None  # made by the first LOCK that wants it
         self.watch: Watch | None = None
         self.owner: object = None
@@ -172,7 +177,9 @@ class FileState:
         An existing lease with this key is joined; it is widened when just what is wanted can be had, and never
         narrowed ([MS-SMB2] 3.3.5.9.8, 3.3.1.4).
         """
-        possible = self._possible_for(holder, key, wanted, is_directory)
+        if is_directory:
+            wanted &= READ | HANDLE
+        possible = self._possible_for(holder, key, wanted)
         cache = self.find_cache(key)
         if cache is None:
             cache = Cache(key, self._outbox, is_directory, version, epoch)
@@ -188,10 +195,8 @@ class FileState:
         holder.cache = cache
         return cache
 
-    def _possible_for(self, holder: Holder, key: CacheKey, wanted: int, is_directory: bool) -> int:
+    def _possible_for(self, holder: Holder, key: CacheKey, wanted: int) -> int:
         """The most that this key can have beside all other opens; one of the states that exist."""
-        if is_directory:
-            wanted &= READ | HANDLE
         is_lease = bool(key.lease_key)
         for other in self.holders:
             if other is holder or other.key == key:
@@ -296,6 +301,7 @@ class FileTable:
         self.creates: CreateGuids[Holder] = CreateGuids()
         self.locks = LockRegister()
         self.watches = WatchTable()
+        self.directory_leases = DirectoryLeases()
 
     def oplock_key(self) -> CacheKey:
         """A key that nobody else has: for an oplock, and for an open without a lease."""
@@ -326,12 +332,18 @@ class FileTable:
         cache = state.grant(holder, key, wanted, is_directory, version, epoch)
         if cache.is_lease:
             self._lease_files[key] = state
+        if is_directory:
+            self.directory_leases.add(holder)
         return cache
 
     def release_cache(self, state: FileState, holder: Holder) -> None:
         """The open lets its oplock or its part in a lease go; who waited for it goes on."""
         cache, holder.cache = holder.cache, None
-        if cache is not None and cache.leave(holder):
+        if cache is None:
+            return
+        if cache.is_directory:
+            self.directory_leases.remove(holder)
+        if cache.leave(holder):
             state.caches.remove(cache)
             self._lease_files.pop(cache.key, None)
 
@@ -379,6 +391,8 @@ class FileTable:
         for state in self._states.values():
             for holder in state.holders:
                 if holder.volume is volume and holder.path == old:
+                    if holder.cache is not None and holder.cache.is_directory:
+                        self.directory_leases.moved(holder, new)
                     holder.path = new
             if state.delete_volume is volume and state.delete_path == old:
                 state.delete_path = new
