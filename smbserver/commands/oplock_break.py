@@ -32,20 +32,19 @@ def _oplock(request: wire.OplockBreak, work: Work) -> Reply:
     state = _STATE_OF_LEVEL.get(request.oplock_level)
     if state is None or (state & WRITE and cache.state != ALL):
         # An answer that does not fit gives the oplock up.
-        _settle(cache, 0, work)
+        _settle(cache, 0)
         is_lease_level = request.oplock_level == wire.LEVEL_LEASE
         raise StatusError(status.INVALID_PARAMETER if is_lease_level else status.INVALID_OPLOCK_PROTOCOL)
     # EXCLUSIVE is no level that can be kept in a break; Windows takes it for NONE.
-    _settle(cache, state & READ if not state & WRITE else 0, work)
+    _settle(cache, state & READ if not state & WRITE else 0)
     level = wire.LEVEL_II if cache.state else wire.LEVEL_NONE
     return Reply([wire.OplockBreak(level, request.persistent_id, request.volatile_id).encode()])
 
 
-def _settle(cache: Cache, state: int, work: Work) -> None:
+def _settle(cache: Cache, state: int) -> None:
     breaking_to = cache.breaking_to or 0
     if state & ~breaking_to:
         raise StatusError(status.REQUEST_NOT_ACCEPTED)
-    work.connection.server.breaks.settled(cache)
     cache.acknowledge(state)
 
 
@@ -59,8 +58,6 @@ def _lease(request: wire.LeaseBreakAcknowledgement, work: Work) -> Reply:
         if isinstance(holder, Holder):
             server.files.used(holder)
     cache.acknowledge(request.lease_state)
-    if not cache.breaking:
-        server.breaks.settled(cache)
     if not cache.state & HANDLE:
         server.durables.purge(cache)  # what other connections of the client left behind cannot be taken back any more
     return Reply([wire.LeaseBreakAcknowledgement(request.lease_key, request.lease_state).encode()])

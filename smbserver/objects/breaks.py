@@ -2,7 +2,6 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -40,7 +39,6 @@ class BreakSender:
         self._outbox = outbox
         self._runtime = runtime
         self._purge = purge
-        self._timers: dict[Cache, Callable[[], None]] = {}
         self._woken: deque[Waiter[None]] = deque()
         self._waking = False
         self.peers: dict[bytes, list[Peer]] = {}
@@ -78,8 +76,7 @@ class BreakSender:
         if not notice.answer_needed:
             return
         if sent:
-            self.settled(cache)
-            self._timers[cache] = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
+            cache.stop_clock = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
         else:
             self._purge(cache)
             cache.expire()
@@ -98,14 +95,8 @@ class BreakSender:
             return False
         return any(peer.break_oplock(session, opened, notice.new_state) for peer in list(session.channels))
 
-    def settled(self, cache: Cache) -> None:
-        """The client has answered."""
-        stop = self._timers.pop(cache, None)
-        if stop is not None:
-            stop()
-
     def _expired(self, cache: Cache) -> None:
-        self._timers.pop(cache, None)
+        cache.stop_clock = None
         if cache.breaking:
             paths = {"\\".join(holder.path) for holder in cache.holders if isinstance(holder, Holder)}
             log.warning(

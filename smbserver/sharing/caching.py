@@ -8,6 +8,7 @@ whoever depends on it waits. A second conflict during a break is remembered in `
 Nobody is woken here: who waits goes to the outbox like the notices, and runs when whatever ended the break is done.
 """
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from smbserver.errors import StatusError
@@ -59,6 +60,7 @@ class Cache:
         "parent_key",
         "required",
         "state",
+        "stop_clock",
         "version",
         "waiters",
     )
@@ -75,6 +77,7 @@ class Cache:
         self.required = 0
         self.holders: list[object] = []
         self.waiters: list[Waiter[None]] = []
+        self.stop_clock: Callable[[], None] | None = None  # of whoever calls `expire` in time; called when answered
         self._outbox = outbox
 
     @property
@@ -129,6 +132,7 @@ class Cache:
             self._settle(0)
 
     def _settle(self, state: int) -> None:
+        self._end_clock()
         required = self.required
         self.state, self.breaking_to = state, None
         if state & ~required:
@@ -163,8 +167,14 @@ class Cache:
         if self.holders:
             return False
         self.state, self.breaking_to = 0, None
+        self._end_clock()
         self._wake()
         return True
+
+    def _end_clock(self) -> None:
+        stop, self.stop_clock = self.stop_clock, None
+        if stop is not None:
+            stop()
 
 
 def open_mask(looks_only: bool, overwrites: bool, collides: bool, deletes: bool) -> int:
