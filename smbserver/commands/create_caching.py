@@ -45,12 +45,12 @@ def caching_request(request: wire.CreateRequest, work: Work, located: Located) -
         is_directory = located.metadata.is_directory
     if request.requested_oplock_level == levels.LEVEL_LEASE:
         lease = _lease(request, work)
-        if lease is None or (is_directory and lease.version != _OF_DIRECTORIES):
+        if lease is None:
             return None
         cache = files.lease(lease.key)
         if cache is not None and located.identity not in files.identities(cache):
             raise StatusError(status.INVALID_PARAMETER)
-        return lease
+        return None if is_directory and lease.version != _OF_DIRECTORIES else lease
     wanted = _STATE_OF_LEVEL.get(request.requested_oplock_level, 0)
     if not wanted or is_directory:
         return None

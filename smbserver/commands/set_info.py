@@ -24,6 +24,8 @@ _SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTI
 _KNOWN_UNSUPPORTED: Final = (15, 29, 32, file_info.SHORT_NAME, 64, 65)
 # What each of the four times of FileBasicInformation is to those who watch; a change time is nothing to them.
 _TIMES_TOLD: Final = (changes.FILTER_CREATION, changes.FILTER_LAST_ACCESS, changes.FILTER_LAST_WRITE, 0)
+# What a listing of the directory shows.
+_SEEN_IN_DIRECTORY: Final = (file_info.BASIC, file_info.ALLOCATION, file_info.END_OF_FILE)
 
 _Setter = Callable[[memoryview, Open, Work], Waiter[None] | None]  # what must be waited for before it can be done
 
@@ -45,9 +47,13 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
         raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
     if len(request.data) < file_info.SET_SIZE.get(request.file_info_class, 0):
         raise StatusError(status.INFO_LENGTH_MISMATCH)
+    has_written = opened.holder.has_written
     wait = setter(request.data, opened, work)
     if wait is not None:
         return Pending(wait, lambda _: set_info(request, work), can_cancel=True)
+    if request.file_info_class in _SEEN_IN_DIRECTORY and opened.pipe is None:
+        work.connection.server.files.directory_leases.changed(opened.backend, opened.path, opened.holder)
+        opened.holder.has_written = has_written  # told now, not at the close
     return Reply([wire.RESPONSE_BODY])
 
 

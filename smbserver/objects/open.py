@@ -141,4 +141,6 @@ class Open:
         elif self.state.changes:
             change = Change(ACTION_MODIFIED, self.state.changes, self.holder.path)
             self.state.changes = 0
-            files.watches.report_content(self.backend, change, self.holder)
+            files.watches.report_content(self.backend, change)
+        if self.holder.has_written and not removed:
+            files.directory_leases.changed(self.backend, self.holder.path, self.holder)

@@ -1,7 +1,7 @@
 """Which directories somebody caches, and what ends that: any change of what is in them ([MS-SMB2] 3.3.1.4).
 
 Directories are found by the path that changes, as watches are; a change through another share over the same files is
-not seen.
+heard of as one of a local program, where those are heard of.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from smbserver.nt.changes import Change
     from smbserver.nt.names import Path
     from smbserver.sharing.file_state import Holder
+    from smbserver.sharing.notify import WatchTable
 
 
 class DirectoryLeases:
     """The opens of directories that have part in a lease. Costs nothing to ask while there are none."""
 
-    def __init__(self) -> None:
+    def __init__(self, watches: WatchTable) -> None:
         self._holders: dict[Path, list[Holder]] = {}
+        self._watches = watches
+        watches.listeners.append(self._heard)
 
     def __len__(self) -> int:
         """How many directories are known."""
@@ -26,6 +32,8 @@ class DirectoryLeases:
     def add(self, holder: Holder) -> None:
         """This open of a directory has got a lease."""
         self._holders.setdefault(holder.path, []).append(holder)
+        if self._watches.local is not None:
+            self._watches.local.begin(holder.volume, holder.path, tree=False)
 
     def remove(self, holder: Holder) -> None:
         """It has it no more."""
@@ -33,22 +41,28 @@ class DirectoryLeases:
         holders.remove(holder)
         if not holders:
             del self._holders[holder.path]
+        if self._watches.local is not None:
+            self._watches.local.end(holder.volume, holder.path, tree=False)
 
-    def moved(self, holder: Holder, new: Path) -> None:
-        """Before the holder's path becomes `new`."""
-        self.remove(holder)
-        self._holders.setdefault(new, []).append(holder)
-
-    def changed(self, volume: object, path: Path, by: Holder | None) -> None:
+    def changed(self, volume: object, path: Path, by: object) -> None:
         """The entry `path` is new, gone or other than before: whoever caches its directory has nothing any more.
 
-        Except whom `by` names as the lease of the directory through which the client knows of it already ([MS-FSA]
-        2.1.4.12.2); None for a change by a local program.
+        Except the lease that the Holder `by` names as the one through which its client knows of it already ([MS-FSA]
+        2.1.4.12.2). `by` is None when a local program did it.
         """
         if not self._holders or not path:
             return
-        exempt = by.parent_key if by is not None else None
+        exempt = getattr(by, "parent_key", None)
         for holder in self._holders.get(path[:-1], ()):
             cache = holder.cache
             if cache is not None and holder.volume is volume and cache.key != exempt:
                 cache.lower(0)
+
+    def _heard(self, volume: object, changes: Sequence[Change], by: object) -> None:
+        if not changes:  # some were lost
+            for holders in self._holders.values():
+                for holder in holders:
+                    if holder.cache is not None:
+                        holder.cache.lower(0)
+        for change in changes:
+            self.changed(volume, change.path, by)

@@ -264,6 +264,7 @@ class FileState:
     def changed(self, holder: Holder, matches: int) -> None:
         """Data or attributes were changed through this open. It is told when an open of the file ends."""
         self.changes |= matches
+        holder.has_written = True
         if self._watches.ledger is not None:
             self._watches.ledger.own_content(holder.volume, holder.path)
 
@@ -301,7 +302,7 @@ class FileTable:
         self.creates: CreateGuids[Holder] = CreateGuids()
         self.locks = LockRegister()
         self.watches = WatchTable()
-        self.directory_leases = DirectoryLeases()
+        self.directory_leases = DirectoryLeases(self.watches)
 
     def oplock_key(self) -> CacheKey:
         """A key that nobody else has: for an oplock, and for an open without a lease."""
@@ -391,9 +392,12 @@ class FileTable:
         for state in self._states.values():
             for holder in state.holders:
                 if holder.volume is volume and holder.path == old:
-                    if holder.cache is not None and holder.cache.is_directory:
-                        self.directory_leases.moved(holder, new)
+                    is_leased = holder.cache is not None and holder.cache.is_directory
+                    if is_leased:
+                        self.directory_leases.remove(holder)
                     holder.path = new
+                    if is_leased:
+                        self.directory_leases.add(holder)
             if state.delete_volume is volume and state.delete_path == old:
                 state.delete_path = new
 

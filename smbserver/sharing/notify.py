@@ -49,7 +49,10 @@ class Ledger(Protocol):
 
 
 Listener = Callable[[object, Sequence[Change], object], None]
-"""Called with volume, changes, and the Holder of the open through which they came (None: a local program)."""
+"""Called with volume, changes, and the Holder of the open through which they came (None: a local program).
+
+No changes at all mean that some were lost. Of data and attributes that are told at the close it does not hear.
+"""
 
 
 class Watch:
@@ -137,8 +140,8 @@ class Watch:
 class WatchTable:
     """All watches of a server, by volume and directory. `buffered` counts the bytes that have gathered.
 
-    `listeners` hear of every change, watched or not. `local` is told what to listen for; `ledger` is set by it while it
-    listens to anything.
+    `listeners` hear of every name that changes, watched or not. `local` is told what to listen for; `ledger` is set by
+    it while it listens to anything.
     """
 
     def __init__(self) -> None:
@@ -195,29 +198,34 @@ class WatchTable:
         """This server has changed something, through the open whose Holder is `by`."""
         if self.ledger is not None:
             self.ledger.own(volume, changes)
-        self._spread(volume, changes, by)
+        self._tell_listeners(volume, changes, by)
+        self._spread(volume, changes)
 
-    def report_content(self, volume: object, change: Change, by: object = None) -> None:
+    def report_content(self, volume: object, change: Change) -> None:
         """As `report`, of what `Ledger.own_content` was told before."""
         if self.ledger is not None:
             self.ledger.settle()
-        self._spread(volume, (change,), by)
+        self._spread(volume, (change,))
 
     def report_local(self, volume: object, changes: Sequence[Change]) -> None:
         """A local program has changed something."""
-        self._spread(volume, changes, None)
+        self._tell_listeners(volume, changes, None)
+        self._spread(volume, changes)
 
     def overflow(self) -> None:
         """Local changes were lost: everybody has to look again."""
+        self._tell_listeners(None, (), None)
         everyone = [watch for watched in self._watches.values() for watches in watched.values() for watch in watches]
         for watch in everyone:
             watch.overflow()
         for watch in everyone:
             watch.answer()
 
-    def _spread(self, volume: object, changes: Sequence[Change], by: object) -> None:
+    def _tell_listeners(self, volume: object, changes: Sequence[Change], by: object) -> None:
         for listener in self.listeners:
             listener(volume, changes, by)
+
+    def _spread(self, volume: object, changes: Sequence[Change]) -> None:
         watched = self._watches.get(volume)
         if watched is None:
             return

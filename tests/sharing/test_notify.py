@@ -166,17 +166,18 @@ def test_a_renamed_directory_takes_its_watches_along() -> None:
     assert names(watch.wait(1000)) == ["new"]
 
 
-def test_listeners_hear_everything() -> None:
+def test_listeners_hear_of_names_and_of_losses() -> None:
     heard: list[tuple[object, list[Change], object]] = []
     table = WatchTable()
     table.listeners.append(lambda volume, changes, by: heard.append((volume, list(changes), by)))
     table.report(VOLUME, [added("x")], by="holder")
-    table.report_content(VOLUME, modified("x"), "holder")
+    table.report_content(VOLUME, modified("x"))
     table.report_local(VOLUME, [added("y")])
+    table.overflow()
     assert heard == [
         (VOLUME, [added("x")], "holder"),
-        (VOLUME, [modified("x")], "holder"),
         (VOLUME, [added("y")], None),
+        (None, [], None),
     ]
 
 
