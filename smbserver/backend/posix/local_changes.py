@@ -39,11 +39,14 @@ log = logging.getLogger(__name__)
 
 TREE_DIRECTORIES: Final = 4096  # below one watched tree; each costs about 1 KiB of the kernel's memory
 REST: Final = 0.05  # seconds between two reads: a busy local writer wakes the loop no more often
+BATCH: Final = 16384  # events at a time: the queue's usual length; a local writer may be faster than we read
 SCAN_STEP: Final = 32  # directories walked at a time
 SCAN_PAUSE: Final = 0.005  # seconds between two steps of a walk
 
 Key = tuple[PosixBackend, Path]
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
+_THERE_EVENTS: Final = IN_CREATE | IN_MOVED_TO
+_NAME_EVENTS: Final = _THERE_EVENTS | IN_DELETE | IN_MOVED_FROM
 _GONE: Final = (nt.ACTION_REMOVED, nt.ACTION_RENAMED_OLD_NAME)
 _COME: Final = (nt.ACTION_ADDED, nt.ACTION_RENAMED_NEW_NAME)
 
@@ -85,6 +88,7 @@ class LocalChanges:
         self._to_scan: deque[tuple[Key, bool]] = deque()  # (directory, whether its content is news)
         self._names: Counter[tuple[object, Path, bool]] = Counter()  # own changes to come: (volume, path, is there now)
         self._contents: set[tuple[object, Path]] = set()
+        self._own: set[tuple[int, Key]] = set()  # events, while they are translated
         self._pumping = False
         self._said: set[str] = set()
 
@@ -160,7 +164,8 @@ class LocalChanges:
         """Have inotify watch a directory. False when that cannot be."""
         if key in self._wds:
             return True
-        assert self._inotify is not None
+        if self._inotify is None:
+            return False
         volume, path = key
         try:
             directory = volume.directory(path)
@@ -297,18 +302,27 @@ class LocalChanges:
             return
         self._pumping = True
         try:
-            events: list[Event] = []
-            while self._inotify is not None:
-                read = self._inotify.read()
-                if not read:
+            # Twice: whoever is told may go on with a change of the server's own, which is expected by then.
+            for _ in range(2):
+                events = self._read()
+                if not events:
                     break
-                events += read
-            if events:
+                self._own = self._strike_out(events)
                 self._translate(events)
-            self._names.clear()
-            self._contents.clear()
         finally:
             self._pumping = False
+            self._own.clear()
+            self._names.clear()
+            self._contents.clear()
+
+    def _read(self) -> list[Event]:
+        events: list[Event] = []
+        while self._inotify is not None and len(events) < BATCH:
+            read = self._inotify.read()
+            if not read:
+                break
+            events += read
+        return events
 
     def _readable(self) -> None:
         self.settle()
@@ -333,6 +347,8 @@ class LocalChanges:
         targets = {event.cookie: event for event in events if event.mask & IN_MOVED_TO}
         paired: set[int] = set()
         for event in events:
+            if self._inotify is None:
+                return  # who was told of the last change has gone, and nobody watches any more
             if event.mask & IN_Q_OVERFLOW:
                 log.warning("changes by local programs were lost: fs.inotify.max_queued_events")
                 self._sink.overflow()
@@ -360,10 +376,10 @@ class LocalChanges:
                 matches = nt.FILTER_WRITTEN if event.mask & IN_MODIFY else nt.FILTER_REPLACED & ~nt.FILTER_SIZE
                 self._sink.report_local(volume, (Change(nt.ACTION_MODIFIED, matches, path),))
             return
-        is_there = event.mask & (IN_CREATE | IN_MOVED_TO) != 0
-        if not is_there and not event.mask & (IN_DELETE | IN_MOVED_FROM):
+        if not event.mask & _NAME_EVENTS:
             return
-        own = self._strike_out(volume, path, is_there)
+        is_there = event.mask & _THERE_EVENTS != 0
+        own = (id(event), key) in self._own
         if not own:
             action = nt.ACTION_ADDED if is_there else nt.ACTION_REMOVED
             self._sink.report_local(volume, (Change(action, nt.name_filter(is_directory), path),))
@@ -387,8 +403,9 @@ class LocalChanges:
                 continue
             arrivals.remove(arrival)
             volume = key[0]
-            gone, come = self._strike_out(volume, old, False), self._strike_out(volume, new, True)
-            if not gone and not come:  # one is enough: a name may be corrected by a second rename
+            if self._own.isdisjoint(
+                ((id(source), key), (id(target), arrival))
+            ):  # one is enough: a name may be corrected by a second rename
                 self._sink.report_local(volume, nt.renamed(old, new, is_directory))
             if is_directory:
                 self._rename_watches(volume, old, new)
@@ -413,11 +430,20 @@ class LocalChanges:
         name = to_wire(event.name)
         return None if name is None else (*key[1], name)
 
-    def _strike_out(self, volume: object, path: Path, is_there: bool) -> bool:
-        """Whether the server did this itself."""
-        expected = (volume, path, is_there)
-        if not self._names[expected]:
-            self._names.pop(expected, None)
-            return False
-        self._names[expected] -= 1
-        return True
+    def _strike_out(self, events: list[Event]) -> set[tuple[int, Key]]:
+        """Which events, seen from which watch, the server has made itself: the last ones that fit, for it was just now.
+
+        Events are told apart by `id`: the list keeps them alive.
+        """
+        own: set[tuple[int, Key]] = set()
+        if not self._names:
+            return own
+        for event in reversed(events):
+            if event.mask & _NAME_EVENTS:
+                for key in self._keys.get(event.wd, ()):
+                    path = self._path(key, event)
+                    expected = (key[0], path or (), event.mask & _THERE_EVENTS != 0)
+                    if self._names.get(expected):
+                        self._names[expected] -= 1
+                        own.add((id(event), key))
+        return own

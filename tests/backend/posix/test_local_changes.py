@@ -6,15 +6,19 @@ import errno
 import logging
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from smbserver.backend.posix import LocalChanges, PosixBackend, local_changes
 from smbserver.backend.posix.inotify import Inotify
 from smbserver.nt import changes as nt
 from smbserver.nt.changes import Change
+from tests.conftest import MEMORY_FOLDER
 from tests.harness import ManualRuntime
 
 FILE, DIRECTORY = nt.FILTER_FILE_NAME, nt.FILTER_DIR_NAME
@@ -54,6 +58,15 @@ class Watched:
             self.runtime.advance(1)
         told, self.told = self.told, []
         return [(change.action, change.path) for of, change in told if volume is None or of is volume]
+
+    def news_to(self, view: View) -> None:
+        """What was told since the last call, to somebody who keeps count."""
+        for call in list(self.readers.values()):
+            call()
+        self.runtime.advance(1)
+        told, self.told = self.told, []
+        for _, change in told:
+            view.hear(change)
 
     def begin(self, *path: str, tree: bool = False) -> None:
         """Somebody watches; a tree is walked to its end."""
@@ -281,6 +294,15 @@ def test_own_and_foreign_changes_mixed(watched: Watched) -> None:
     assert watched.news() == [(ADDED, ("f",))]
 
 
+def test_the_last_event_that_fits_is_our_own(watched: Watched) -> None:
+    watched.begin()
+    (watched.root / "a").mkdir()
+    (watched.root / "a").rmdir()
+    (watched.root / "a").mkdir()
+    watched.local.own(watched.volume, [Change(ADDED, DIRECTORY, ("a",))])
+    assert watched.news() == [(ADDED, ("a",)), (REMOVED, ("a",))]
+
+
 def test_what_was_expected_and_did_not_come_is_forgotten(watched: Watched) -> None:
     watched.begin()
     watched.local.own(watched.volume, [Change(ADDED, DIRECTORY, ("a",))])
@@ -322,3 +344,68 @@ def test_a_writer_that_does_not_stop_wakes_nobody_more_than_it_must(watched: Wat
     assert not watched.readers  # it rests
     watched.runtime.advance(local_changes.REST)
     assert list(watched.readers) == [fd]
+
+
+class View:
+    """The directories below a watched root, as somebody knows them who only listens."""
+
+    def __init__(self) -> None:
+        self.known: set[tuple[str, ...]] = set()
+
+    def hear(self, change: Change) -> None:
+        """Take in a change; nothing comes twice, and nothing goes that was not there."""
+        if change.action in (ADDED, NEW):
+            assert change.path not in self.known, f"{change.path} is there already"
+            self.known.add(change.path)
+        elif change.action in (REMOVED, OLD):
+            assert change.path in self.known, f"{change.path} was not there"
+            self.known.remove(change.path)
+
+
+NAMES = st.sampled_from("abc")
+PATHS = st.lists(NAMES, min_size=1, max_size=2).map(tuple)
+STEPS = st.lists(
+    st.tuples(st.booleans(), st.sampled_from(("make", "remove", "rename")), PATHS, PATHS, st.booleans()), max_size=30
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(STEPS)
+def test_who_only_listens_knows_the_directory(
+    steps: list[tuple[bool, str, tuple[str, ...], tuple[str, ...], bool]],
+) -> None:
+    """Two flat directories, both watched; own and foreign changes in any order, heard now or later."""
+    with tempfile.TemporaryDirectory(dir=MEMORY_FOLDER if MEMORY_FOLDER.is_dir() else None) as folder:
+        root = Path(folder)
+        for name in ("x", "y"):
+            (root / name).mkdir()
+        watched = Watched(root)
+        view = View()
+        try:
+            watched.begin("x")
+            watched.begin("y")
+            for own, kind, first, second, listen in steps:
+                one, two = (("xy"[len(path) % 2], path[0]) for path in (first, second))
+                made: tuple[Change, ...] = ()
+                try:
+                    if kind == "make":
+                        root.joinpath(*one).mkdir()
+                        made = (Change(ADDED, DIRECTORY, one),)
+                    elif kind == "remove":
+                        root.joinpath(*one).rmdir()
+                        made = (Change(REMOVED, DIRECTORY, one),)
+                    elif one != two and not root.joinpath(*two).exists():
+                        root.joinpath(*one).rename(root.joinpath(*two))
+                        made = nt.renamed(one, two, True)
+                except OSError:
+                    continue
+                if own:
+                    watched.local.own(watched.volume, made)
+                    watched.told += [(watched.volume, change) for change in made]
+                if listen:
+                    watched.news_to(view)
+            watched.news_to(view)
+            assert view.known == {(at, entry.name) for at in ("x", "y") for entry in (root / at).iterdir()}
+        finally:
+            watched.local.close()
+            watched.volume.close()
