@@ -161,8 +161,8 @@ class Driver:
     def _resume(self, compound: Compound, work: Work, pending: Pending[object]) -> None:
         self.connection.pending.pop(work.message_id, None)
         work.pending = None
-        if self.lost:
-            return
+        if self.lost and (work.session is None or not work.session.channels):
+            return  # else it goes on for the other channels of its session, who may ask for the outcome
         try:
             if self._settled(compound, work, complete(work, pending)):
                 self._run(compound)
@@ -171,3 +171,5 @@ class Driver:
         except Exception:  # as in frame_received
             log.exception("%s: internal error", self.connection.name)
             self._drop("internal error")
+        if self.lost and work.session is not None:
+            self.connection.finished_late(work.session)

@@ -331,12 +331,13 @@ class Connection:
 
     def end_session(self, session: Session) -> None:
         """Close a session, which may be another connection's, with all that belongs to it, on all its channels."""
-        for channel in list(session.channels):
+        for channel in [*session.channels, *session.lost_channels]:
             channel.forget(session)
         self.forget(session)  # while its first login is under way it has no channel
         self.server.sessions.pop(session.session_id, None)
         session.close(self.server.files, self.server.durables.detach)
         session.channels.clear()
+        session.lost_channels.clear()
 
     def forget(self, session: Session) -> None:
         """See objects.session.Channel."""
@@ -356,11 +357,24 @@ class Connection:
                 del self.server.breaks.peers[self.client_guid]
                 self.server.client_dialects.pop(self.client_guid, None)
         for work in list(self.pending.values()):
-            if work.pending is not None and work.pending.can_cancel:
+            if work.pending is not None and work.pending.can_cancel and not self._goes_on(work):
                 work.pending.waiter.cancel()
         self.attempts.clear()
         for session in list(self.sessions.values()):
             self._leave(session)
+
+    def _goes_on(self, work: Work) -> bool:
+        """Whether a request outlives this channel: a CREATE that can be replayed on another one.
+
+        [MS-SMB2] 3.3.7.1 cancels it as well. But then its replay waits in its place and may be lost in its turn.
+        """
+        session = work.session
+        return work.command == header.CREATE and session is not None and len(session.channels) > 1
+
+    def finished_late(self, session: Session) -> None:
+        """A request of this lost connection has ended; with the last one nothing is left to wait for."""
+        if self in session.lost_channels and not any(work.session is session for work in self.pending.values()):
+            session.lost_channels.remove(self)
 
     def _leave(self, session: Session) -> None:
         """One channel less ([MS-SMB2] 3.3.7.1). The last one takes the session along."""
@@ -369,3 +383,5 @@ class Connection:
             self.end_session(session)
         else:
             self.sessions.pop(session.session_id, None)
+            if any(work.session is session for work in self.pending.values()):
+                session.lost_channels.append(self)

@@ -69,6 +69,7 @@ class Session:
         self.user: Identity = ANONYMOUS
         self.identity: Identity = ANONYMOUS
         self.channels: dict[Channel, Signer | None] = {}
+        self.lost_channels: list[Channel] = []  # where a CREATE of this session may still be under way
         self.keys: SessionKeys | None = None
         self.signer: Signer | None = None
         self.sealer: Sealer | None = None
