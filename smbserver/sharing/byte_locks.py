@@ -72,7 +72,7 @@ class LockRegister:
 
     def wake(self) -> None:
         """Grant what can be granted. What runs on in consequence may stir further files; it does not wake them."""
-        if self._waking:
+        if self._waking or not self.stirred:
             return
         self._waking = True
         try:
