@@ -1,7 +1,7 @@
 """Which directories somebody caches, and what ends that: any change of what is in them ([MS-SMB2] 3.3.1.4).
 
-Directories are found by the path that changes, as watches are; a change through another share over the same files is
-heard of as one of a local program, where those are heard of.
+Directories are found by the path that changes, as watches are; a change through another share over the same directory
+is not seen from here.
 """
 
 from __future__ import annotations

@@ -198,10 +198,11 @@ class FileState:
     def _possible_for(self, holder: Holder, key: CacheKey, wanted: int) -> int:
         """The most that this key can have beside all other opens; one of the states that exist."""
         is_lease = bool(key.lease_key)
+        passes = _PASSES_LEASES if is_lease else _PASSES_OPLOCKS
         for other in self.holders:
             if other is holder or other.key == key:
                 continue
-            if other.granted & ~_PASSES_OPLOCKS or (other.cache is not None and other.cache.state):
+            if other.granted & ~passes or (other.cache is not None and other.cache.state):
                 wanted &= ~WRITE
         for cache in self.caches:
             if cache.key == key:

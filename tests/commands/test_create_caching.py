@@ -220,3 +220,10 @@ def test_directory_leases_are_offered_where_they_are_had(world: World) -> None:
     for dialect, offered in ((SMB_2_1, False), (SMB_3_1_1, True)):
         session = world.log_on(Options(dialects=(dialect,)))
         assert bool(session.negotiated.capabilities & CAP_DIRECTORY_LEASING) is offered
+
+
+def test_who_only_looks_leaves_a_lease_whole(world: World) -> None:
+    looking, client = Cacher(world), Cacher(world)
+    looking.open("file").close()
+    looking.open("file", access=access.FILE_READ_ATTRIBUTES | access.READ_CONTROL)
+    assert granted(client.open("file", lease=1, wanted=RWH)).state == RWH

@@ -29,12 +29,13 @@ class Opener:
         granted: int = DATA,
         share: int = SHARE_ALL,
         overwrites: bool = False,
+        deletes: bool = False,
     ) -> Holder | Waiter[None]:
         """The holder, or what must be waited for first."""
         key = key or self.table.oplock_key()
         state = self.table.find(IDENTITY)
         if state is not None:
-            wait = state.settle_open(key, granted, share, overwrites)
+            wait = state.settle_open(key, granted, share, overwrites, deletes)
             if wait is not None:
                 return wait
         holder = Holder(granted, share, ("f",), self)
@@ -255,11 +256,12 @@ class Machine(RuleBasedStateMachine):
         granted=st.sampled_from([DATA, access.FILE_READ_DATA, access.FILE_READ_ATTRIBUTES, DATA | access.DELETE]),
         share=st.integers(0, 7),
         overwrites=st.booleans(),
+        deletes=st.booleans(),
     )
-    def open_file(self, number: int, wanted: int, granted: int, share: int, overwrites: bool) -> None:
+    def open_file(self, number: int, wanted: int, granted: int, share: int, overwrites: bool, deletes: bool) -> None:
         key = lease(number) if number else None
         try:
-            result = self.opener.open(key, wanted, granted=granted, share=share, overwrites=overwrites)
+            result = self.opener.open(key, wanted, granted=granted, share=share, overwrites=overwrites, deletes=deletes)
         except StatusError as refusal:
             if refusal.status != status.SHARING_VIOLATION:
                 raise
@@ -302,6 +304,16 @@ class Machine(RuleBasedStateMachine):
     def contend(self, data: st.DataObject, bits: int) -> None:
         holder = data.draw(st.sampled_from(self.open))
         self.opener.state.contend(holder.key, bits)
+
+    @precondition(lambda self: self.open)
+    @rule(data=st.data())
+    def ask_to_close(self, data: st.DataObject) -> None:
+        holder = data.draw(st.sampled_from(self.open))
+        wait = self.opener.state.break_handles(holder.key)
+        if wait is not None:
+            self.waiting.append(wait)
+        for cache in self.opener.state.caches:
+            assert cache.key == holder.key or not cache.state & HANDLE or not cache.required & HANDLE
 
     @precondition(lambda self: self.waiting)
     @rule(data=st.data())
