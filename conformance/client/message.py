@@ -38,6 +38,8 @@ class Request:
     """Overrides the session's habit: True signs, False does not."""
     encrypt: bool | None = None
     """Overrides the session's habit."""
+    channel_sequence: int = 0
+    """ChannelSequence of the 3.x dialects."""
 
     def encode(self, message_id: int, charge: int, credits_wanted: int, flags: int, next_command: int = 0) -> bytearray:
         """The message with an empty signature."""
@@ -46,7 +48,7 @@ class Request:
             low, high = self.async_id & 0xFFFFFFFF, self.async_id >> 32
             flags |= FLAG_ASYNC
         packed = HEADER.pack(
-            SMB2, 64, charge, 0, self.command, credits_wanted, flags | self.flags, next_command, message_id, low, high,
+            SMB2, 64, charge, self.channel_sequence, self.command, credits_wanted, flags | self.flags, next_command, message_id, low, high,
             self.session_id, NO_SIGNATURE,
         )  # fmt: skip
         return bytearray(packed + self.body)
