@@ -48,8 +48,8 @@ class Request:
             low, high = self.async_id & 0xFFFFFFFF, self.async_id >> 32
             flags |= FLAG_ASYNC
         packed = HEADER.pack(
-            SMB2, 64, charge, self.channel_sequence, self.command, credits_wanted, flags | self.flags, next_command, message_id, low, high,
-            self.session_id, NO_SIGNATURE,
+            SMB2, 64, charge, self.channel_sequence, self.command, credits_wanted, flags | self.flags, next_command,
+            message_id, low, high, self.session_id, NO_SIGNATURE,
         )  # fmt: skip
         return bytearray(packed + self.body)
 
