@@ -52,6 +52,7 @@ class ServerState:
         self.guid = guid
         self.start_time = runtime.now()
         self.files = FileTable()
+        self.files.watches.after_local = self._settle_soon
         self.failed_logins = FailedLogins()
         self.durables = DurableOpens(self.files, runtime, self.settle)
         self.breaks = BreakSender(self.files.outbox, runtime, self.durables.purge)
@@ -76,6 +77,11 @@ class ServerState:
         self._asks_host_again = False
         self.files.locks.ask_again()
         self.settle()
+
+    def _settle_soon(self) -> None:
+        """After changes by local programs, which may be heard of in the middle of a request."""
+        if self.files.outbox:
+            self.runtime.later(0, self.settle)
 
     def find_share(self, name: str) -> Share | None:
         """A share by name, without regard to case."""

@@ -141,7 +141,8 @@ class WatchTable:
     """All watches of a server, by volume and directory. `buffered` counts the bytes that have gathered.
 
     `listeners` hear of every name that changes, watched or not. `local` is told what to listen for; `ledger` is set by
-    it while it listens to anything.
+    it while it listens to anything. `after_local` is called when local programs have changed something: no request is
+    being settled then.
     """
 
     def __init__(self) -> None:
@@ -150,6 +151,7 @@ class WatchTable:
         self.listeners: list[Listener] = []
         self.local: LocalSource | None = None
         self.ledger: Ledger | None = None
+        self.after_local: Callable[[], None] | None = None
 
     def __len__(self) -> int:
         """How many watches there are."""
@@ -211,6 +213,8 @@ class WatchTable:
         """A local program has changed something."""
         self._tell_listeners(volume, changes, None)
         self._spread(volume, changes)
+        if self.after_local is not None:
+            self.after_local()
 
     def overflow(self) -> None:
         """Local changes were lost: everybody has to look again."""
@@ -220,6 +224,8 @@ class WatchTable:
             watch.overflow()
         for watch in everyone:
             watch.answer()
+        if self.after_local is not None:
+            self.after_local()
 
     def _tell_listeners(self, volume: object, changes: Sequence[Change], by: object) -> None:
         for listener in self.listeners:

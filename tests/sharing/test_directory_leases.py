@@ -160,13 +160,14 @@ def test_local_programs(world: World) -> None:
     volume = world.shares[0].backend
     heard = world.state.files.watches.report_local
     heard(volume, [Change(ACTION_ADDED, FILTER_FILE_NAME, ("elsewhere",))])
-    world.state.settle()
+    world.runtime.advance(0)
     assert not watcher.is_told()
     heard(volume, [Change(ACTION_ADDED, FILTER_FILE_NAME, ("folder", "file"))])
-    world.state.settle()
+    assert not watcher.is_told(), "not in the middle of whatever is under way"
+    world.runtime.advance(0)
     assert watcher.lost()
     world.state.files.watches.overflow()
-    world.state.settle()
+    world.runtime.advance(0)
     assert watcher.lost()
 
 
