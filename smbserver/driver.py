@@ -31,6 +31,7 @@ class Driver:
         self._ended = ended
         self.lost = False
         connection.push = transport.send
+        connection.unacknowledged = transport.unacknowledged
         connection.drop = self._drop
 
     @property

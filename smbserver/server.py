@@ -28,6 +28,7 @@ from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
 from smbserver.errors import ConfigError
+from smbserver.interfaces import listening_interfaces
 from smbserver.listening import BACKLOG, listen
 from smbserver.nt import access
 from smbserver.nt.filetime import from_unix_ns
@@ -46,7 +47,13 @@ T = TypeVar("T")
 THREADS: Final = 8  # blocking calls at a time: fsync and cold reads, which wait more than they work
 DRAIN_STEP: Final = 0.02  # seconds between two looks at what is still under way
 ACCEPT_PAUSE: Final = 1.0  # seconds without new connections when the process has no descriptor left
-KEEPALIVE: Final = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 15), (socket.TCP_KEEPCNT, 4))
+# A client that has vanished is found after two minutes, whether its line is idle or something was sent to it.
+KEEPALIVE: Final = (
+    (socket.TCP_KEEPIDLE, 60),
+    (socket.TCP_KEEPINTVL, 15),
+    (socket.TCP_KEEPCNT, 4),
+    (socket.TCP_USER_TIMEOUT, 120_000),  # milliseconds
+)
 _WRITING: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
 
 
@@ -157,6 +164,7 @@ class Server:
             self._release(wait=True)
             raise
         self.addresses = [listener.getsockname()[:2] for listener in self._listeners]
+        self._state.interfaces = partial(listening_interfaces, list(self.addresses))
         for listener in self._listeners:
             self._watch(listener)
 

@@ -125,6 +125,7 @@ class CollectingTransport:
         self.frames: deque[bytes] = deque()
         self.reason: str | None = None
         """Why the server ended the connection; None while it lives."""
+        self.stuck = False
 
     def send(self, buffers: Iterable[Buffer]) -> None:
         """Keep one frame. Its parts are copied now, as a socket would have taken them."""
@@ -136,6 +137,10 @@ class CollectingTransport:
         if self.reason is None:
             self.reason = reason
             self.frames.clear()
+
+    def unacknowledged(self) -> bool:
+        """Whether the test says that the cable is cut."""
+        return self.stuck
 
     def close(self) -> None:
         """End the connection behind what was sent."""

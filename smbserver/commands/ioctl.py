@@ -11,6 +11,7 @@ from smbserver.nt import access, status
 from smbserver.objects.pipe import Message, PipeHandle, pipe_exists
 from smbserver.wire import ioctl as wire
 from smbserver.wire import ioctl_torture as torture_wire
+from smbserver.wire import network_interface
 from smbserver.wire import pipe as pipe_wire
 
 Outcome = Reply | Pending[Message] | Pending[None]
@@ -73,9 +74,19 @@ def _no_referrals(request: wire.IoctlRequest, work: Work) -> Reply:
     raise StatusError(status.FS_DRIVER_REQUIRED)
 
 
-def _no_interfaces(request: wire.IoctlRequest, work: Work) -> Reply:
-    """[MS-SMB2] 3.3.5.15.11: one channel is all a session gets, so there is nothing to choose from."""
-    raise StatusError(status.NOT_SUPPORTED)
+def _interfaces(request: wire.IoctlRequest, work: Work) -> Reply:
+    """[MS-SMB2] 3.3.5.15.11: where a client may come in with further channels."""
+    dialect = work.connection.dialect
+    if dialect is None or not dialect.derives_keys:
+        raise StatusError(status.NOT_SUPPORTED)
+    found = work.connection.server.interfaces()
+    # RSS is not claimed: one event loop serves every channel, and several to one address would gain nothing.
+    output = network_interface.encode(
+        [network_interface.NetworkInterface(each.if_index, 0, each.speed, each.address) for each in found]
+    )
+    if len(output) > request.max_output_response:
+        raise StatusError(status.BUFFER_TOO_SMALL)
+    return _reply(request, work, output)
 
 
 def _snapshots(request: wire.IoctlRequest, work: Work) -> Reply:
@@ -154,7 +165,7 @@ _HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
     wire.FSCTL_VALIDATE_NEGOTIATE_INFO: _validate_negotiate,
     wire.FSCTL_DFS_GET_REFERRALS: _no_referrals,
     wire.FSCTL_DFS_GET_REFERRALS_EX: _no_referrals,
-    wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO: _no_interfaces,
+    wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO: _interfaces,
     wire.FSCTL_SRV_ENUMERATE_SNAPSHOTS: _snapshots,
     wire.FSCTL_CREATE_OR_GET_OBJECT_ID: _object_id,
     wire.FSCTL_PIPE_TRANSCEIVE: _transceive,

@@ -50,6 +50,7 @@ class Connection:
         self.attempts: dict[int, Attempt] = {}  # logins under way, by session id
         self.pending: dict[int, Work] = {}
         self.push: Callable[[list[Buffer]], None] | None = None  # the transport; None when it is gone
+        self.unacknowledged: Callable[[], bool] | None = None  # whether the transport waits for its peer
         self.drop: Callable[[str], None] | None = None  # end the transport at once, for this reason
         self.distort: Callable[[Work, Reply], None] | None = None  # a test hook: changes replies before they leave
         self._last_async_id = 0
@@ -295,6 +296,10 @@ class Connection:
         sessions = [session for session in self.sessions.values() if session.state is State.VALID]
         return bool(sessions) and self._notify(sessions[0], body)
 
+    def is_stuck(self) -> bool:
+        """See objects.breaks.Peer."""
+        return self.unacknowledged is None or self.unacknowledged()
+
     def _notify(self, session: Session, body: bytes) -> bool:
         """Unsigned ([MS-SMB2] 3.3.4.6), and sealed where the session is."""
         if self.push is None:
@@ -362,6 +367,7 @@ class Connection:
         self.attempts.clear()
         for session in list(self.sessions.values()):
             self._leave(session)
+        self.server.breaks.lost(self)
 
     def _goes_on(self, work: Work) -> bool:
         """Whether a request outlives this channel: a CREATE that can be replayed on another one.

@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -19,15 +19,33 @@ log = logging.getLogger(__name__)
 
 ANSWER_WITHIN: Final = 35.0  # seconds, as Windows does ([MS-SMB2] <246>, <247>)
 
+# Seconds until another channel is tried: some retransmissions of TCP on a good network, and far from ANSWER_WITHIN.
+RETRY_AFTER: Final = 1.0
+
 
 class Peer(Protocol):
-    """A connection as far as a break is concerned. Both calls are False when nothing can be sent any more."""
+    """A connection as far as a break is concerned. Both breaks are False when nothing can be sent any more."""
 
     def break_oplock(self, session: "Session", opened: Open, state: int) -> bool:
         """Tell the owner of an oplock what is left of it."""
 
     def break_lease(self, notice: Notice) -> bool:
         """Tell the owner of a lease what is left of it."""
+
+    def is_stuck(self) -> bool:
+        """Whether the other side has not acknowledged all that was sent."""
+
+
+class _Sent:
+    """A notice that waits for its answer: the connections it went to, the end of the wait and of the next look."""
+
+    __slots__ = ("notice", "stop_look", "stop_wait", "tried")
+
+    def __init__(self, notice: Notice, peer: Peer) -> None:
+        self.notice = notice
+        self.tried = [peer]
+        self.stop_wait: Callable[[], None] | None = None
+        self.stop_look: Callable[[], None] | None = None
 
 
 class BreakSender:
@@ -40,6 +58,7 @@ class BreakSender:
         self._outbox = outbox
         self._runtime = runtime
         self._purge = purge
+        self._sent: dict[Cache, _Sent] = {}
         self._woken: deque[Waiter[None]] = deque()
         self._waking = False
         self.peers: dict[bytes, list[Peer]] = {}
@@ -73,31 +92,68 @@ class BreakSender:
         if not notice.new_state & HANDLE and _is_left_behind(cache):
             self._purge(cache)  # nobody is there who could come back to it ([MS-SMB2] 3.3.4.7)
             return
-        sent = self._send_lease(notice) if cache.is_lease else self._send_oplock(notice)
+        peer = self._send(notice, ())
         if not notice.answer_needed:
             return
-        if sent:
-            cache.stop_clock = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache))
+        if peer is not None:
+            sent = self._sent[cache] = _Sent(notice, peer)
+            sent.stop_wait = self._runtime.later(ANSWER_WITHIN, partial(self._expired, cache, sent))
+            cache.stop_clock = partial(self._settled, cache, sent)
+            self._watch(cache, sent)
         else:
             self._purge(cache)
             cache.expire()
 
-    def _send_lease(self, notice: Notice) -> bool:
-        peers = self.peers.get(notice.cache.key.client_guid, ())
-        return any(peer.break_lease(notice) for peer in peers)
+    def _watch(self, cache: Cache, sent: _Sent) -> None:
+        """Look after a while whether the notice has arrived, if there is another way to send it."""
+        sent.stop_look = None
+        if any(peer not in sent.tried for peer in self._ways(sent.notice)):
+            sent.stop_look = self._runtime.later(RETRY_AFTER, partial(self._look_again, cache, sent))
 
-    def _send_oplock(self, notice: Notice) -> bool:
-        [holder] = notice.cache.holders
-        assert isinstance(holder, Holder)
-        opened = holder.owner
-        assert isinstance(opened, Open)
-        session = opened.session
-        if session is None:
-            return False
-        return any(peer.break_oplock(session, opened, notice.new_state) for peer in list(session.channels))
+    def _look_again(self, cache: Cache, sent: _Sent) -> None:
+        if sent.tried[-1].is_stuck():
+            self._send_again(cache, sent)
 
-    def _expired(self, cache: Cache) -> None:
+    def lost(self, peer: Peer) -> None:
+        """A connection has ended: what it carried and nobody has answered goes another way, if there is one."""
+        for cache, sent in list(self._sent.items()):
+            if sent.tried[-1] is peer and self._sent.get(cache) is sent:
+                self._send_again(cache, sent)
+
+    def _send_again(self, cache: Cache, sent: _Sent) -> None:
+        if not cache.breaking or not cache.holders:
+            return
+        peer = self._send(sent.notice, sent.tried)
+        if peer is None:
+            return  # the time for the answer runs on
+        log.info("a break that was not answered goes over another channel")
+        sent.tried.append(peer)
+        if sent.stop_look is not None:
+            sent.stop_look()
+        self._watch(cache, sent)
+
+    def _send(self, notice: Notice, tried: Sequence[Peer]) -> Peer | None:
+        """The first connection that takes the notice."""
+        send = _send_lease if notice.cache.is_lease else _send_oplock
+        ways = [peer for peer in self._ways(notice) if peer not in tried]
+        return next((peer for peer in ways if send(peer, notice)), None)
+
+    def _ways(self, notice: Notice) -> list[Peer]:
+        if notice.cache.is_lease:
+            return list(self.peers.get(notice.cache.key.client_guid, ()))
+        session = _owner(notice).session
+        return [] if session is None else list(session.channels)
+
+    def _settled(self, cache: Cache, sent: _Sent) -> None:
+        if self._sent.get(cache) is sent:
+            del self._sent[cache]
+        for stop in (sent.stop_wait, sent.stop_look):
+            if stop is not None:
+                stop()
+
+    def _expired(self, cache: Cache, sent: _Sent) -> None:
         cache.stop_clock = None
+        self._settled(cache, sent)
         if cache.breaking:
             paths = {"\\".join(holder.path) for holder in cache.holders if isinstance(holder, Holder)}
             log.warning(
@@ -105,6 +161,24 @@ class BreakSender:
             )
             cache.expire()
         self.deliver()
+
+
+def _owner(notice: Notice) -> Open:
+    """The only open that has an oplock."""
+    [holder] = notice.cache.holders
+    assert isinstance(holder, Holder)
+    opened = holder.owner
+    assert isinstance(opened, Open)
+    return opened
+
+
+def _send_lease(peer: Peer, notice: Notice) -> bool:
+    return peer.break_lease(notice)
+
+
+def _send_oplock(peer: Peer, notice: Notice) -> bool:
+    opened = _owner(notice)
+    return opened.session is not None and peer.break_oplock(opened.session, opened, notice.new_state)
 
 
 def _is_left_behind(cache: Cache) -> bool:

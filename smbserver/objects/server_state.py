@@ -1,6 +1,7 @@
 """What all connections of a server share: settings, shares, sessions, open files."""
 
 import enum
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from smbserver.auth.accounts import Accounts
@@ -8,6 +9,7 @@ from smbserver.auth.failed_logins import FailedLogins
 from smbserver.auth.ntlm import Names
 from smbserver.objects.breaks import BreakSender
 from smbserver.objects.durable import DurableOpens
+from smbserver.objects.interface import Interface
 from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
 from smbserver.objects.server_view import StateView
@@ -50,6 +52,7 @@ class ServerState:
         self.accounts = accounts
         self.policy = policy
         self.guid = guid
+        self.interfaces: Callable[[], list[Interface]] = list  # where clients may come in; the host is asked each time
         self.start_time = runtime.now()
         self.files = FileTable()
         self.files.watches.after_local = self._settle_soon

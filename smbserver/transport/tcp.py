@@ -9,10 +9,13 @@ stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus on
 """
 
 import asyncio
+import fcntl
 import socket
+import termios
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
+from struct import Struct
 from typing import Final, Protocol
 
 from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
@@ -24,6 +27,7 @@ FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, s
 BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 FRAME_HEADER: Final = 4
 LINGER: Final = 0.5  # seconds; a peer that has our last replies by then either closes or does not care
+_INT = Struct("i")
 
 
 class FrameReceiver(Protocol):
@@ -67,6 +71,15 @@ class TcpTransport:
     def owes(self) -> bool:
         """Whether replies are waiting for the peer to take them."""
         return bool(self._queue)
+
+    def unacknowledged(self) -> bool:
+        """Whether something that was sent has not arrived at the peer's TCP yet."""
+        if self.closed or self._queue:
+            return True
+        try:
+            return bool(_INT.unpack(fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])
+        except OSError:  # a socket that has no such count
+            return False
 
     def start(self, receiver: FrameReceiver) -> None:
         """Begin to read, delivering to `receiver`."""

@@ -50,7 +50,6 @@ def test_codes_without_a_file_take_none(tree: Tree, code: int) -> None:
     [
         (wire.FSCTL_DFS_GET_REFERRALS, status.FS_DRIVER_REQUIRED),
         (wire.FSCTL_DFS_GET_REFERRALS_EX, status.FS_DRIVER_REQUIRED),
-        (wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO, status.NOT_SUPPORTED),
     ],
 )
 def test_what_the_server_does_not_have(world: World, tree: Tree, code: int, expected: int) -> None:
