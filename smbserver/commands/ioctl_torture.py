@@ -15,8 +15,8 @@ from smbserver.wire import header
 from smbserver.wire import ioctl as ioctl_wire
 from smbserver.wire import ioctl_torture as wire
 
-# Seconds until a notice that the peer's TCP has not acknowledged counts as lost: some retransmissions on a fast network. A
-# session has 32 channels at most, and all of them have had their turn before a break expires (35 s).
+# Seconds until a notice that the peer's TCP has not acknowledged counts as lost: some retransmissions of TCP.
+# A session has 32 channels at most, and all of them have had their turn before a break expires (35 s).
 UNACKED_SECONDS: Final = 1.0
 _MILLISECOND: Final = 0.001
 

@@ -22,8 +22,11 @@ from conformance.client.protocol import (
 )
 from conformance.client.session import Options, Session, Tree
 from smbserver.nt import status
+from smbserver.objects.interface import Interface
 from smbserver.objects.server_state import Policy
 from smbserver.wire import ioctl as wire
+from smbserver.wire import network_interface
+from smbserver.wire.negotiate import CAP_MULTI_CHANNEL
 from tests.harness import World
 
 NO_FILE = b"\xff" * 16
@@ -184,3 +187,22 @@ def test_at_311_the_question_itself_ends_the_connection(world: World) -> None:
     assert tree.session.negotiated.dialect == SMB_3_1_1
     with pytest.raises(ProtocolFailure):
         tree.call(claim(tree.session, *truth(tree.session)))
+
+
+def test_interfaces_are_told_as_the_host_has_them(world: World) -> None:
+    found = [Interface(2, 10**10, "192.0.2.7"), Interface(2, 10**10, "2001:db8::7")]
+    world.state.interfaces = lambda: found
+    tree = world.tree("IPC$", Options(dialects=(SMB_3_1_1,)))
+    reply = tree.call(queries.ioctl(wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO, b"", NO_FILE, 65536, 1)).check()
+    told = network_interface.decode(memoryview(queries.decode_ioctl(reply)))
+    assert [(each.if_index, each.speed, each.address) for each in told] == found
+    assert [each.capability for each in told] == [0, 0]
+    code = wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO
+    assert asked(tree, code, NO_FILE, room=2 * network_interface.SIZE - 1) == status.BUFFER_TOO_SMALL
+    assert asked(world.tree("IPC$", Options(dialects=(SMB_2_1,))), code, NO_FILE) == status.NOT_SUPPORTED
+
+
+@pytest.mark.parametrize(("dialect", "expected"), [(SMB_2_1, False), (SMB_3_0, True), (SMB_3_1_1, True)])
+def test_channels_are_offered_from_3_0_on(world: World, dialect: int, expected: bool) -> None:
+    capabilities = world.negotiated(Options(dialects=(dialect,))).negotiated.capabilities
+    assert bool(capabilities & CAP_MULTI_CHANNEL) is expected

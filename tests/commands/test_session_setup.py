@@ -294,6 +294,50 @@ def test_failing_to_log_on_again_ends_the_session_with_its_files(
     assert not is_alive(tree.session)
 
 
+def test_a_user_may_become_nobody_and_come_back(world: World) -> None:
+    """Nobody uses what was open and opens nothing: no name is taken from it. Another user does not get the session."""
+    tree = world.tree()
+    session = tree.session
+    file = tree.open("file", access=0x12019F | 0x10000, disposition=3)
+    assert again(session, "").session_id == session.session_id
+    file.write(0, b"was open")
+    assert session.call(commands.tree_connect(r"\\127.0.0.1\data")).status == status.ACCESS_DENIED
+    assert failure(lambda: tree.create("other")) == status.ACCESS_DENIED
+    rename = bytes(16) + (10).to_bytes(4, "little") + "other".encode("utf-16-le")
+    assert failure(lambda: file.set(1, 10, rename)) == status.ACCESS_DENIED
+    assert failure(lambda: file.set(1, 11, rename)) == status.ACCESS_DENIED
+    again(session)
+    file.set(1, 10, rename)
+    tree.create("file").close()
+    again(session, "")
+    assert failure(lambda: again(session, OTHER_USER)) == status.ACCESS_DENIED
+    assert not world.state.sessions
+
+
+# --- one dialect per client ---
+
+
+def test_a_client_is_here_with_one_dialect(world: World) -> None:
+    """[MS-SMB2] 3.3.5.5.3: its leases have one version. The entry goes with its last connection."""
+    guid = bytes(range(16))
+    old = world.log_on(Options(dialects=(SMB_3_0,), client_guid=guid))
+    world.log_on(Options(dialects=(SMB_3_0,), client_guid=guid)).close()
+    other = Options(dialects=(SMB_3_1_1,), client_guid=guid)
+    assert failure(lambda: world.log_on(other)) == status.USER_SESSION_DELETED
+    assert list(world.state.sessions) == [old.session_id]
+    world.log_on(Options(dialects=(SMB_2_0_2,), client_guid=guid))
+    for dialect in (SMB_3_0, SMB_3_1_1):
+        world.log_on(Options(dialects=(dialect,)))
+        frames_of(old.connection).server.server.admit_dialect(bytes(16), dialect)
+
+
+def test_the_dialect_may_change_when_the_client_has_left(world: World) -> None:
+    guid = bytes(range(16))
+    for dialect in (SMB_3_0, SMB_2_1, SMB_3_1_1):
+        world.log_on(Options(dialects=(dialect,), client_guid=guid)).close()
+        assert not world.state.client_dialects
+
+
 # --- the session that a client had before ---
 
 
