@@ -15,15 +15,16 @@ from typing import TypeVar
 
 import pytest
 
-from conformance.client import Options, commands, connect
+from conformance.client import Options, commands, connect, contexts
 from conformance.client.message import Request
-from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, ConnectionEnded
+from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, OPLOCK_LEASE, ConnectionEnded
 from smbserver.backend.posix.inotify import Inotify
 from smbserver.config.settings import Limits, Settings, ShareSettings
 from smbserver.errors import ConfigError
 from smbserver.nt import status
 from smbserver.objects.open import Open
 from smbserver.server import Server
+from smbserver.sharing.caching import HANDLE, READ
 from smbserver.wire.change_notify import decode_response
 
 T = TypeVar("T")
@@ -378,6 +379,34 @@ def test_a_client_hears_of_local_programs_and_of_other_clients(tmp_path: Path) -
             local, remote = await in_thread(partial(looked_at, port_of(server), tmp_path))
             assert local == [(1, "local")]
             assert remote == [(1, "remote")]
+
+    asyncio.run(run())
+
+
+def broken_by_a_local_program(port: int, folder: Path) -> tuple[int, int]:
+    """The state of a directory's lease, and what a local program leaves of it."""
+    with connect("127.0.0.1", port, "ann", "secret") as session:
+        lease = contexts.lease_v2(b"k" * 16, READ | HANDLE)
+        tree = session.tree("data")
+        directory = tree.open("", options=DIRECTORY_FILE, oplock=OPLOCK_LEASE, contexts=[lease])
+        (folder / "local").touch()
+        told = commands.decode_break(session.connection.wait_unsolicited(10))
+        assert isinstance(told, commands.LeaseBreak)
+        directory.close()
+        return told.current_state, told.new_state
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_local_program_ends_the_lease_of_a_directory(tmp_path: Path) -> None:
+    try:
+        Inotify().close()
+    except OSError as error:
+        pytest.skip(f"no inotify here: {error.strerror}")
+
+    async def run() -> None:
+        async with Server(settings_for(tmp_path)) as server:
+            broken = await in_thread(partial(broken_by_a_local_program, port_of(server), tmp_path))
+            assert broken == (READ | HANDLE, 0)
 
     asyncio.run(run())
 
