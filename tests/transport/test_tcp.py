@@ -564,3 +564,11 @@ def test_real_loops_echo_and_end(new_loop: Callable[[], asyncio.AbstractEventLoo
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(asyncio.wait_for(talk(), 20))
+
+
+def test_what_the_peer_has_not_taken_is_unacknowledged(line: Line) -> None:
+    assert not line.transport.unacknowledged()
+    line.transport.send([b"notice"])
+    assert line.transport.unacknowledged()  # of a socket pair: not read yet; of TCP: not acknowledged
+    assert line.read()
+    assert not line.transport.unacknowledged()
