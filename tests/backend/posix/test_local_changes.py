@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smbserver.backend.posix import LocalChanges, PosixBackend, local_changes
-from smbserver.backend.posix.inotify import Inotify
+from smbserver.backend.posix.inotify import IN_Q_OVERFLOW, Event, Inotify
+from smbserver.backend.posix.volume import LINK_PREFIX
 from smbserver.nt import changes as nt
 from smbserver.nt.changes import Change
 from tests.conftest import MEMORY_FOLDER
@@ -242,9 +243,9 @@ def test_a_full_queue_is_an_overflow(watched: Watched, monkeypatch: pytest.Monke
     watched.begin(tree=True)
     real = Inotify.read
 
-    def overflowed(self: Inotify) -> list[local_changes.Event]:
+    def overflowed(self: Inotify) -> list[Event]:
         monkeypatch.setattr(Inotify, "read", real)
-        return [local_changes.Event(-1, local_changes.IN_Q_OVERFLOW, 0, "")]
+        return [Event(-1, IN_Q_OVERFLOW, 0, "")]
 
     monkeypatch.setattr(Inotify, "read", overflowed)
     watched.news()
@@ -333,7 +334,7 @@ def test_two_shares_over_one_directory(watched: Watched) -> None:
 
 def test_names_that_no_client_sees(watched: Watched) -> None:
     watched.begin()
-    (watched.root / f"{local_changes.LINK_PREFIX}1-2").mkdir()
+    (watched.root / f"{LINK_PREFIX}1-2").mkdir()
     assert watched.news() == []
 
 
