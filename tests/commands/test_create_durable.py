@@ -307,6 +307,27 @@ def test_rename_and_delete_by_another_do_not_wait(world: World) -> None:
     assert len(world.state.files.detached) == 0
 
 
+def test_a_directory_is_renamed_from_under_what_was_left(world: World) -> None:
+    (world.data / "folder").mkdir()
+    tree = world.tree(options=MINE)
+    create(tree, contexts.durable_v1(), name="folder\\file").check()
+    cut(tree)
+    other = world.tree().open("folder", access=GENERIC_READ | DELETE, disposition=OPEN)
+    new = "new".encode("utf-16-le")
+    other.set(1, 10, struct.pack("<B7xQI", 0, 0, len(new)) + new)
+    assert (world.data / "new" / "file").exists()
+    assert len(world.state.files.detached) == 0
+
+
+def test_what_was_left_may_be_replaced(world: World) -> None:
+    file = opened(world.tree(options=MINE), contexts.durable_v1())
+    cut(file.tree)
+    other = world.tree().open("other", access=GENERIC_READ | DELETE, disposition=OPEN_IF)
+    name = "file".encode("utf-16-le")
+    other.set(1, 10, struct.pack("<B7xQI", 1, 0, len(name)) + name)
+    assert len(world.state.files.detached) == 0
+
+
 def test_delete_on_close_waits_for_the_end(world: World) -> None:
     file = opened(world.tree(options=MINE), contexts.durable_v1(), options=DELETE_ON_CLOSE)
     cut(file.tree)
