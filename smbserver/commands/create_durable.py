@@ -8,6 +8,7 @@ from smbserver.nt import access, names, status
 from smbserver.objects.durable import keeps_handle, open_of
 from smbserver.objects.open import Open
 from smbserver.objects.tree import Tree
+from smbserver.sharing.caching import HANDLE
 from smbserver.sharing.durable import NO_GUID, AppInstance, CreateKey, Durability
 from smbserver.sharing.file_state import Identity
 from smbserver.wire import create as wire
@@ -126,7 +127,7 @@ def _take_back(durable: DurableRequest, number: int, request: wire.CreateRequest
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     holder = opened.holder
     durability, cache = holder.durability, holder.cache
-    if durability is None or cache is None or not keeps_handle(holder):
+    if durability is None or cache is None or not cache.state & HANDLE:
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     if durable.version == 2 and durability.key.create_guid != durable.key.create_guid:
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)

@@ -349,6 +349,22 @@ def test_a_break_under_way_is_not_survived(world: World) -> None:
     assert other.session.connection.wait(waiting).status == 0
 
 
+def test_back_but_asked_first_for_less(world: World) -> None:
+    """The break goes to the client's new connection, and leaves HANDLE: the open can be taken back during it."""
+    tree = world.tree(options=MINE)
+    given = (lease_v2(KEY, RWH), contexts.durable_v2(GUID))
+    file = tree.open("file", access=GENERIC_READ, disposition=OPEN_IF, oplock=OPLOCK_LEASE, contexts=given)
+    cut(tree)
+    back = world.tree(options=MINE)
+    other = world.tree()
+    waiting = other.submit(commands.create("file", access=GENERIC_READ, disposition=OPEN))
+    reply = create(back, lease_v2(KEY, 0), v2(file), oplock=OPLOCK_LEASE).check()
+    held = contexts.decode_lease(commands.decode_create(reply).contexts[contexts.LEASE])
+    assert (held.state, held.flags) == (RWH, contexts.BREAK_IN_PROGRESS)
+    back.call(commands.close(file.file_id)).check()
+    assert other.session.connection.wait(waiting).status == 0
+
+
 def test_too_many_are_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(durable, "MAX_DETACHED_PER_CLIENT", 1)
     tree = world.tree(options=MINE)
