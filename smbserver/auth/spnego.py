@@ -34,7 +34,7 @@ class _MechTypeList(univ.SequenceOf):  # type: ignore[misc]  # pyasn1 has no typ
     componentType = univ.ObjectIdentifier()
 
 
-class _NegTokenInit(univ.Sequence):  # type: ignore[misc]
+class _NegTokenInit(univ.Sequence):  # type: ignore[misc]  # pyasn1 has no types
     componentType = namedtype.NamedTypes(
         namedtype.NamedType("mechTypes", _MechTypeList().subtype(explicitTag=_tagged(0))),
         namedtype.OptionalNamedType("reqFlags", univ.BitString().subtype(explicitTag=_tagged(1))),
@@ -43,13 +43,13 @@ class _NegTokenInit(univ.Sequence):  # type: ignore[misc]
     )
 
 
-class _NegState(univ.Enumerated):  # type: ignore[misc]
+class _NegState(univ.Enumerated):  # type: ignore[misc]  # pyasn1 has no types
     namedValues = namedval.NamedValues(
         ("accept-completed", 0), ("accept-incomplete", 1), ("reject", 2), ("request-mic", 3)
     )
 
 
-class _NegTokenResp(univ.Sequence):  # type: ignore[misc]
+class _NegTokenResp(univ.Sequence):  # type: ignore[misc]  # pyasn1 has no types
     componentType = namedtype.NamedTypes(
         namedtype.OptionalNamedType("negState", _NegState().subtype(explicitTag=_tagged(0))),
         namedtype.OptionalNamedType("supportedMech", univ.ObjectIdentifier().subtype(explicitTag=_tagged(1))),

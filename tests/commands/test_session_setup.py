@@ -495,7 +495,7 @@ def test_keys_of_a_withheld_login_are_right(world: World) -> None:
             runtime.advance(1)
         return plain_next()
 
-    frames.next_frame = next_frame  # type: ignore[method-assign]
+    frames.next_frame = next_frame  # type: ignore[method-assign]  # a fake for this test
     session.log_on(Credentials(USER, PASSWORD))
     assert is_alive(session)
 

@@ -409,6 +409,6 @@ def test_a_changed_message_of_the_negotiation_shows_at_the_login(world: World, l
                 data = bytes(data[:68]) + b"\x55" + bytes(data[69:])  # Capabilities: nobody looks at them
             send(data)
 
-        client.send_message = change  # type: ignore[method-assign, assignment]
+        client.send_message = change  # type: ignore[method-assign, assignment]  # a fake for this test
     with pytest.raises(ProtocolFailure):
         session.log_on(Credentials(USER, PASSWORD))

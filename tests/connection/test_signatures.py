@@ -241,7 +241,7 @@ def test_a_request_behind_the_last_leg_of_a_login_needs_a_signature_too(world: W
             message = compound(message, behind)
         send(message)
 
-    connection.send_message = inject  # type: ignore[method-assign, assignment]
+    connection.send_message = inject  # type: ignore[method-assign, assignment]  # a fake for this test
 
     session.log_on(Credentials(USER, PASSWORD))
     message, _ = connection._parts.popleft()  # behind the reply to the login, in the same frame

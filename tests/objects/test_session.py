@@ -36,7 +36,7 @@ def test_tree_ids_and_file_ids_are_never_given_twice(world: World) -> None:
 
 def test_session_ids_are_neither_zero_nor_all_ones_nor_in_use(world: World) -> None:
     drawn = iter([bytes(4), b"\xff" * 4, b"\x05" + bytes(3), b"\x05" + bytes(3), b"\x06" + bytes(3)])
-    world.state.runtime.random = lambda count: next(drawn)  # type: ignore[method-assign]
+    world.state.runtime.random = lambda count: next(drawn)  # type: ignore[method-assign]  # a fake for this test
     first = world.state.new_session_id()
     assert first not in (0, 2**64 - 1)
     second = world.state.new_session_id()

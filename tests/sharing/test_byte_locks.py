@@ -220,7 +220,7 @@ def test_what_goes_on_may_wake_the_next_without_nesting(locks: ByteLocks, regist
     for owner in owners:
         waiter = locks.wait_for(owner, Range(0, 1, True))
         assert waiter is not None
-        waiter.when_done(lambda _, owner=owner: granted(owner))  # type: ignore[misc]
+        waiter.when_done(lambda _, owner=owner: granted(owner))  # type: ignore[misc]  # mypy: default of a lambda
     locks.unlock(ONE, 0, 1)
     register.wake()
     assert told == owners

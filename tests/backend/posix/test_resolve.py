@@ -86,7 +86,7 @@ def test_components_that_are_none(backend: PosixBackend, name: str) -> None:
     assert inside.identity is not None
     for path in ((name,), (name, "secret"), ("dir", name), ("dir", name, "x"), ("dir", "deep", name, name, "secret")):
         calls: list[Callable[[], object]] = [
-            lambda path=path: backend.locate(path),  # type: ignore[misc]
+            lambda path=path: backend.locate(path),  # type: ignore[misc]  # mypy: default of a lambda
             lambda path=path: backend.remove(path, inside.identity or (0, 0)),  # type: ignore[misc]
             lambda path=path: backend.rename(path, inside.identity or (0, 0), root, True),  # type: ignore[misc]
             lambda path=path: backend.link(path, inside.identity or (0, 0), root, True),  # type: ignore[misc]
