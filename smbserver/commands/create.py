@@ -5,10 +5,11 @@ runs, except local programs; for those the backend compares identities and the o
 """
 
 import errno
-from struct import Struct
 from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located
+from smbserver.commands.create_access import check_delete_on_close, granted_access, maximal_access
+from smbserver.commands.create_arguments import DELEGATE, MAKES, OVERWRITES, check_arguments, check_who
 from smbserver.commands.create_caching import (
     CachingRequest,
     caching_request,
@@ -24,6 +25,8 @@ from smbserver.commands.create_durable import (
     grant_durable,
     known_open,
 )
+from smbserver.commands.create_names import wanted_path
+from smbserver.commands.create_response import create_response
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
@@ -39,24 +42,11 @@ from smbserver.wire import create as wire
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
 _TRIES: Final = 3  # when a local program swaps the file between look and open
-_DELEGATE: Final = 3  # the last of the impersonation levels
-_OVERWRITES: Final = (attributes.FILE_SUPERSEDE, attributes.FILE_OVERWRITE, attributes.FILE_OVERWRITE_IF)
-_MAKES: Final = (
-    attributes.FILE_SUPERSEDE,
-    attributes.FILE_CREATE,
-    attributes.FILE_OPEN_IF,
-    attributes.FILE_OVERWRITE_IF,
-)
-_UNSUPPORTED_OPTIONS: Final = (
-    attributes.FILE_OPEN_BY_FILE_ID | attributes.FILE_RESERVE_OPFILTER | attributes.FILE_CREATE_TREE_CONNECTION
-)
 _ACTION_OF: Final = {
     attributes.FILE_SUPERSEDE: attributes.SUPERSEDED,
     attributes.FILE_OVERWRITE: attributes.OVERWRITTEN,
     attributes.FILE_OVERWRITE_IF: attributes.OVERWRITTEN,
 }
-_MXAC = Struct("<II")
-_QFID = Struct("<QQ16x")
 
 
 class _MustWait(Exception):
@@ -77,7 +67,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
         known = known_open(durable, request, work)
         if known is not None:
             return _answer_again(request, durable, known, work)
-    _check_who(request)
+    check_who(request)
     if tree.share.backend is None:
         opened, action, meta = _open_pipe(request, work, tree)
     else:
@@ -100,7 +90,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     if durable is not None:
         grant_durable(durable, work, opened, action)
         told += durable_response(durable, opened)
-    return Reply([_response(request, opened, action, meta, level, told).encode()])
+    return Reply([create_response(request, opened, action, meta, level, told).encode()])
 
 
 def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: Open, work: Work) -> Reply:
@@ -113,31 +103,21 @@ def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: 
     durability = opened.holder.durability
     if durable.reconnects is not None or durability is None:
         level, told = caching_response(opened)
-        return Reply([_response(request, opened, attributes.OPENED, meta, level, told).encode()])
+        return Reply([create_response(request, opened, attributes.OPENED, meta, level, told).encode()])
     level, told = caching_response(opened, oplock_state(request.requested_oplock_level))
     if level in (wire.OPLOCK_LEVEL_BATCH, wire.OPLOCK_LEVEL_LEASE):
         told += durable_response(durable, opened)
-    return Reply([_response(request, opened, durability.action, meta, level, told).encode()])
-
-
-def _check_who(request: wire.CreateRequest) -> None:
-    """What is wrong for files and pipes alike."""
-    if request.impersonation_level > _DELEGATE:
-        raise StatusError(status.BAD_IMPERSONATION_LEVEL)
-    if not request.desired_access or request.desired_access & ~access.VALID:
-        raise StatusError(status.ACCESS_DENIED)
-    if request.desired_access & access.ACCESS_SYSTEM_SECURITY:
-        raise StatusError(status.PRIVILEGE_NOT_HELD)
+    return Reply([create_response(request, opened, durability.action, meta, level, told).encode()])
 
 
 def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Open, int, Metadata]:
     """A new instance of a pipe. Disposition, attributes, share access and options mean nothing here ([MS-SMB2] 2.2.13);
     so nothing of delete-on-close reaches a pipe.
     """
-    if request.impersonation_level == _DELEGATE:
+    if request.impersonation_level == DELEGATE:
         raise StatusError(status.BAD_IMPERSONATION_LEVEL)
     server = work.connection.server
-    granted = _granted(request, tree.maximal_access)
+    granted = granted_access(request, tree.maximal_access)
     number = server.new_open_id()
     caller = caller_of(work.need_session().identity)
     handle = connect_pipe(request.name, server.view, caller, number, server.runtime.now())
@@ -150,8 +130,8 @@ def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Ope
 def _open_file(
     request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, durable: DurableRequest | None
 ) -> tuple[Open, int, Metadata]:
-    _check_arguments(request)
-    path = names.split(names.resolve_parents(_without_default_stream(request.name)))
+    check_arguments(request)
+    path = wanted_path(request.name)
     for _ in range(_TRIES):
         try:
             return _open(request, work, tree, backend, path, durable)
@@ -159,35 +139,6 @@ def _open_file(
             if error.errno != errno.ESTALE:
                 raise
     raise StatusError(status.SHARING_VIOLATION)
-
-
-def _check_arguments(request: wire.CreateRequest) -> None:
-    """What is wrong whatever the file's name means."""
-    options = request.create_options
-    if request.create_disposition > attributes.FILE_OVERWRITE_IF or options & ~attributes.OPTIONS_KNOWN:
-        raise StatusError(status.INVALID_PARAMETER)
-    if request.share_access & ~7 or request.file_attributes & ~attributes.KNOWN:
-        raise StatusError(status.INVALID_PARAMETER)
-    if options & _UNSUPPORTED_OPTIONS:
-        raise StatusError(status.NOT_SUPPORTED)
-    if options & attributes.FILE_DIRECTORY_FILE and (
-        options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in _OVERWRITES
-    ):
-        raise StatusError(status.INVALID_PARAMETER)
-    if options & attributes.FILE_NON_DIRECTORY_FILE and request.name.endswith("\\"):
-        raise StatusError(status.OBJECT_NAME_INVALID)
-    contexts = request.contexts
-    if wire.EA_BUFFER in contexts:
-        raise StatusError(status.EAS_NOT_SUPPORTED)
-    if wire.TIMEWARP in contexts:
-        raise StatusError(status.OBJECT_NAME_NOT_FOUND)  # there are no snapshots
-
-
-def _without_default_stream(name: str) -> str:
-    """`file::$DATA` is the file itself. Other stream names are refused with the colon."""
-    if name[-7:].upper() == "::$DATA":
-        return name[:-7]
-    return name
 
 
 def _open(
@@ -220,26 +171,6 @@ def _open(
     return opened, action, meta
 
 
-def _granted(request: wire.CreateRequest, maximal: int) -> int:
-    """The rights of the open, all of them within `maximal`, else ACCESS_DENIED."""
-    wanted = access.expand_generic(request.desired_access & ~access.MAXIMUM_ALLOWED)
-    if request.create_options & attributes.FILE_NO_INTERMEDIATE_BUFFERING:
-        wanted &= ~access.FILE_APPEND_DATA  # [MS-SMB2] 3.3.5.9
-    if wanted & ~maximal:
-        raise StatusError(status.ACCESS_DENIED)
-    if request.desired_access & access.MAXIMUM_ALLOWED:
-        wanted |= maximal
-    return wanted
-
-
-def maximal_access(tree: Tree, meta: Metadata) -> int:
-    """What could be granted on this file: the share's bound, less what READONLY forbids ([MS-FSA] 2.1.5.1.2.1)."""
-    maximal = tree.maximal_access
-    if meta.attributes & attributes.READONLY and not meta.is_directory:
-        maximal &= ~(access.FILE_WRITE_DATA | access.FILE_APPEND_DATA)
-    return maximal
-
-
 def _open_existing(
     request: wire.CreateRequest,
     work: Work,
@@ -257,13 +188,13 @@ def _open_existing(
     if meta.is_directory:
         if options & attributes.FILE_NON_DIRECTORY_FILE:
             raise StatusError(status.FILE_IS_A_DIRECTORY)
-        if disposition in _OVERWRITES:
+        if disposition in OVERWRITES:
             raise StatusError(status.OBJECT_NAME_COLLISION)
     elif options & attributes.FILE_DIRECTORY_FILE:
         raise StatusError(status.NOT_A_DIRECTORY)
-    overwrite = disposition in _OVERWRITES
+    overwrite = disposition in OVERWRITES
     maximal = maximal_access(tree, meta)
-    granted = _granted(request, maximal)
+    granted = granted_access(request, maximal)
     if overwrite:
         # Truncation is a write, whatever the client asked to be granted (Samba's CVE-2023-4091).
         if not maximal & access.FILE_WRITE_DATA:
@@ -271,7 +202,7 @@ def _open_existing(
         kept = attributes.HIDDEN | attributes.SYSTEM
         if meta.attributes & kept & ~request.file_attributes:
             raise StatusError(status.ACCESS_DENIED)
-    _check_delete_on_close(request, granted, meta)
+    check_delete_on_close(request, granted, meta)
     if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
         raise StatusError(status.CANNOT_DELETE)  # the root of the share
     state = work.connection.server.files.find(identity)
@@ -299,14 +230,14 @@ def _open_existing(
 def _make(
     request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located
 ) -> tuple[Handle, int, int]:
-    if request.create_disposition not in _MAKES:
+    if request.create_disposition not in MAKES:
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
     needed = access.FILE_ADD_SUBDIRECTORY if is_directory else access.FILE_ADD_FILE
     if not tree.maximal_access & needed:
         raise StatusError(status.ACCESS_DENIED)
-    granted = _granted(request, tree.maximal_access)
-    _check_delete_on_close(request, granted, None)
+    granted = granted_access(request, tree.maximal_access)
+    check_delete_on_close(request, granted, None)
     wanted = request.file_attributes & attributes.SETTABLE
     if is_directory and wanted & attributes.TEMPORARY:
         raise StatusError(status.INVALID_PARAMETER)
@@ -330,15 +261,6 @@ def _allocate(request: wire.CreateRequest, handle: Handle) -> None:
         handle.allocate(int.from_bytes(size, "little"))
 
 
-def _check_delete_on_close(request: wire.CreateRequest, granted: int, meta: Metadata | None) -> None:
-    if request.create_options & attributes.FILE_DELETE_ON_CLOSE:
-        if not granted & access.DELETE:
-            raise StatusError(status.ACCESS_DENIED)
-        readonly = request.file_attributes if meta is None else meta.attributes
-        if readonly & attributes.READONLY:
-            raise StatusError(status.CANNOT_DELETE)
-
-
 def _enter(
     request: wire.CreateRequest,
     work: Work,
@@ -360,32 +282,4 @@ def _enter(
         holder,
         request.create_options & attributes.MODE_OPTIONS,
         request.create_options & attributes.FILE_DELETE_ON_CLOSE != 0,
-    )
-
-
-def _response(
-    request: wire.CreateRequest,
-    opened: Open,
-    action: int,
-    meta: Metadata,
-    level: int,
-    contexts: list[tuple[bytes, bytes]],
-) -> wire.CreateResponse:
-    if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
-        contexts.append((wire.QUERY_MAXIMAL_ACCESS, _MXAC.pack(status.SUCCESS, maximal_access(opened.tree, meta))))
-    if wire.QUERY_ON_DISK_ID in request.contexts:
-        contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(meta.file_id, opened.backend.serial_number)))
-    return wire.CreateResponse(
-        level,
-        action,
-        meta.creation_time,
-        meta.last_access_time,
-        meta.last_write_time,
-        meta.change_time,
-        meta.allocation_size,
-        meta.end_of_file,
-        meta.attributes,
-        opened.volatile_id,
-        opened.volatile_id,
-        wire.encode_contexts(contexts) if contexts else b"",
     )

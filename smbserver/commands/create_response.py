@@ -1,0 +1,42 @@
+"""The reply to a CREATE, with what its contexts asked for ([MS-SMB2] 2.2.14)."""
+
+from struct import Struct
+from typing import Final
+
+from smbserver.commands.create_access import maximal_access
+from smbserver.nt import status
+from smbserver.nt.metadata import Metadata
+from smbserver.objects.open import Open
+from smbserver.wire import create as wire
+
+_MXAC: Final = Struct("<II")
+_QFID: Final = Struct("<QQ16x")
+
+
+def create_response(
+    request: wire.CreateRequest,
+    opened: Open,
+    action: int,
+    meta: Metadata,
+    level: int,
+    contexts: list[tuple[bytes, bytes]],
+) -> wire.CreateResponse:
+    """The fixed fields from `meta`, and `contexts` with the maximal access and the id on disk if they were wanted."""
+    if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
+        contexts.append((wire.QUERY_MAXIMAL_ACCESS, _MXAC.pack(status.SUCCESS, maximal_access(opened.tree, meta))))
+    if wire.QUERY_ON_DISK_ID in request.contexts:
+        contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(meta.file_id, opened.backend.serial_number)))
+    return wire.CreateResponse(
+        level,
+        action,
+        meta.creation_time,
+        meta.last_access_time,
+        meta.last_write_time,
+        meta.change_time,
+        meta.allocation_size,
+        meta.end_of_file,
+        meta.attributes,
+        opened.volatile_id,
+        opened.volatile_id,
+        wire.encode_contexts(contexts) if contexts else b"",
+    )
