@@ -118,6 +118,11 @@ TYPE_ONLY_EDGES: tuple[Row, ...] = ()
 # Packages whose modules do not know each other; `__init__` may import them all. SHARED_INSIDE has the exceptions.
 INDEPENDENT = ("commands",)
 SHARED_INSIDE = (
+    Row("commands.create", "commands.create_access", "the part of CREATE that is about rights"),
+    Row("commands.create", "commands.create_arguments", "what is wrong with a CREATE whatever its name means"),
+    Row("commands.create", "commands.create_names", "what the name in a CREATE means"),
+    Row("commands.create", "commands.create_response", "the reply to a CREATE"),
+    Row("commands.create_response", "commands.create_access", "it tells the maximal access"),
     Row("commands.create", "commands.create_caching", "the part of CREATE that is about caching"),
     Row("commands.create", "commands.create_durable", "the part of CREATE that is about durable opens"),
     Row("commands.ioctl", "commands.ioctl_torture", "the control codes of the test hook"),
