@@ -30,6 +30,7 @@ from smbserver.driver import Driver
 from smbserver.errors import ConfigError
 from smbserver.interfaces import listening_interfaces
 from smbserver.listening import BACKLOG, listen
+from smbserver.machine_id import sid_seed
 from smbserver.nt import access
 from smbserver.nt.filetime import from_unix_ns
 from smbserver.objects.open import Open
@@ -152,7 +153,13 @@ class Server:
             host = socket.gethostname().partition(".")[0]
             name = (settings.server_name or host).upper()[:MAX_SERVER_NAME] or "SMBSERVER"
             self._state = ServerState(
-                self._runtime, Names(name, "WORKGROUP"), accounts, self._shares, policy, secrets.token_bytes(16)
+                self._runtime,
+                Names(name, "WORKGROUP"),
+                accounts,
+                self._shares,
+                policy,
+                secrets.token_bytes(16),
+                sid_seed(name),
             )
             watches = self._state.files.watches
             self._local_changes = LocalChanges(watches, self._runtime.later, loop.add_reader, loop.remove_reader)

@@ -62,6 +62,11 @@ class Accounts:
                 raise ConfigError(f"user given twice: {account.name}")
         self.guest_allowed = guest
 
+    @property
+    def names(self) -> list[str]:
+        """As they were configured."""
+        return [account.name for account in self._by_name.values()]
+
     def find(self, name: str) -> Account | None:
         """The account a client means. A domain never changes which account that is."""
         return self._by_name.get(upper_case(name))

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from smbserver.auth.accounts import Accounts
 from smbserver.auth.failed_logins import FailedLogins
 from smbserver.auth.ntlm import Names
+from smbserver.auth.sids import UserSids, machine_sid
 from smbserver.objects.breaks import BreakSender
 from smbserver.objects.durable import DurableOpens
 from smbserver.objects.interface import Interface
@@ -42,14 +43,24 @@ class Policy(NamedTuple):
 
 
 class ServerState:
-    """One per server. `guid` is the same on every connection: clients compare."""
+    """One per server. `guid` is the same on every connection: clients compare. `sid_seed` is the same in every run:
+    from it come the SIDs that end up in descriptors on disk.
+    """
 
     def __init__(
-        self, runtime: Runtime, names: Names, accounts: Accounts, shares: list[Share], policy: Policy, guid: bytes
+        self,
+        runtime: Runtime,
+        names: Names,
+        accounts: Accounts,
+        shares: list[Share],
+        policy: Policy,
+        guid: bytes,
+        sid_seed: bytes = b"",
     ) -> None:
         self.runtime = runtime
         self.names = names
         self.accounts = accounts
+        self.sids = UserSids(machine_sid(sid_seed or names.computer.encode()), accounts.names)
         self.policy = policy
         self.guid = guid
         self.interfaces: Callable[[], list[Interface]] = list  # where clients may come in; the host is asked each time
