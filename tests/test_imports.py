@@ -128,6 +128,10 @@ SHARED_INSIDE = (
     Row("commands.create", "commands.create_caching", "the part of CREATE that is about caching"),
     Row("commands.create", "commands.create_durable", "the part of CREATE that is about durable opens"),
     Row("commands.ioctl", "commands.ioctl_torture", "the control codes of the test hook"),
+    Row("commands.query_info", "commands.query_file", "the classes of a file"),
+    Row("commands.query_info", "commands.query_volume", "the classes of a volume"),
+    Row("commands.set_info", "commands.set_disposition", "the classes that delete"),
+    Row("commands.set_info", "commands.set_rename", "the classes that name"),
     Row("commands.session_setup", "commands.session_binding", "the checks of SESSION_SETUP that are about binding"),
 )
 

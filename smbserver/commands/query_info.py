@@ -1,20 +1,17 @@
 """QUERY_INFO ([MS-SMB2] 3.3.5.20)."""
 
-from collections.abc import Callable
 from typing import Final
 
+from smbserver.commands.query_file import query_file
+from smbserver.commands.query_volume import query_volume
 from smbserver.connection.work import Buffer, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, security, status
-from smbserver.nt.names import MAX_COMPONENT_UNITS, is_short
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import QUOTA, PipeHandle
 from smbserver.wire import file_info, fs_info
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import query_info as wire
-
-# What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
-_NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
 
 # The classes of files that also mean something for a pipe; wire.pipe has those that only a pipe has.
 _PIPE_CLASSES: Final = (
@@ -44,9 +41,9 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     if request.info_type == wire.INFO_FILE:
         if request.file_info_class == file_info.NORMALIZED_NAME and not dialect.preauth:
             raise StatusError(status.NOT_SUPPORTED)  # 3.3.5.20.1: from 3.1.1 on
-        return _fit(_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
+        return _fit(query_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
-        return _fit(_file_system(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
+        return _fit(query_volume(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_SECURITY:
         return _security(request, opened)
     if request.info_type == wire.INFO_QUOTA:
@@ -68,7 +65,7 @@ def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Rep
         raise StatusError(status.NOT_SUPPORTED)
     info_class, room = request.file_info_class, request.output_buffer_length
     if info_class in pipe_wire.FIXED_SIZE:
-        _need_read_attributes(opened)
+        opened.need(access.FILE_READ_ATTRIBUTES)
         if info_class == pipe_wire.PIPE:
             completion = pipe_wire.COMPLETE_OPERATION if pipe.non_blocking else pipe_wire.QUEUE_OPERATION
             data = pipe_wire.encode_modes(pipe_wire.PipeModes(int(pipe.message_mode), completion))
@@ -78,59 +75,7 @@ def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Rep
         return _fit(data, pipe_wire.FIXED_SIZE[info_class], room)
     if info_class not in _PIPE_CLASSES:
         raise StatusError(status.INVALID_INFO_CLASS)
-    return _fit(_file(request, opened), file_info.FIXED_SIZE[info_class], room)
-
-
-def _need_read_attributes(opened: Open) -> None:
-    if not opened.granted & access.FILE_READ_ATTRIBUTES:
-        raise StatusError(status.ACCESS_DENIED)
-
-
-def _file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
-    info_class = request.file_info_class
-    if info_class not in file_info.FIXED_SIZE:
-        raise StatusError(status.INVALID_INFO_CLASS)
-    if info_class in _NEED_READ_ATTRIBUTES:
-        _need_read_attributes(opened)
-    last = opened.path[-1] if opened.path else ""
-    view = file_info.OpenView(
-        "\\".join(opened.path),
-        opened.granted,
-        opened.mode,
-        opened.position,
-        opened.state.delete_pending,
-        last if is_short(last) else "",
-    )
-    data = file_info.encode(info_class, opened.handle.metadata(), view)
-    if data is None:  # a name that is not 8.3 has no other one: none are made up ([MS-FSA] 2.1.5.12.4)
-        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
-    return data
-
-
-def _file_system(request: wire.QueryInfoRequest, opened: Open) -> bytes:
-    backend = opened.backend
-    share = opened.tree.share
-    makers: dict[int, Callable[[], bytes]] = {
-        fs_info.VOLUME: lambda: fs_info.volume(backend.creation_time, backend.serial_number, share.name),
-        fs_info.SIZE: lambda: fs_info.size(backend.space()),
-        fs_info.FULL_SIZE: lambda: fs_info.full_size(backend.space()),
-        fs_info.DEVICE: fs_info.device,
-        fs_info.CONTROL: fs_info.control,
-        fs_info.OBJECT_ID: lambda: fs_info.object_id(backend.serial_number.to_bytes(4, "little").rjust(16, b"\0")),
-        fs_info.SECTOR_SIZE: lambda: fs_info.sector_size(backend.space()),
-        fs_info.ATTRIBUTE: lambda: fs_info.attribute(
-            fs_info.FILE_CASE_PRESERVED_NAMES
-            | fs_info.FILE_UNICODE_ON_DISK
-            | (fs_info.FILE_READ_ONLY_VOLUME if share.read_only else 0),
-            MAX_COMPONENT_UNITS,
-            # The name under which Windows and macOS believe a volume to be a real one.
-            "NTFS",
-        ),
-    }
-    maker = makers.get(request.file_info_class)
-    if maker is None:
-        raise StatusError(status.INVALID_INFO_CLASS)
-    return maker()
+    return _fit(query_file(request, opened), file_info.FIXED_SIZE[info_class], room)
 
 
 def _security(request: wire.QueryInfoRequest, opened: Open) -> Reply:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Final
 
+from smbserver.commands.set_disposition import set_disposition
+from smbserver.commands.set_rename import set_link, set_rename
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
-from smbserver.nt import access, attributes, changes, names, status
-from smbserver.objects.changes import report_joined, report_linked, report_renamed
+from smbserver.nt import access, attributes, changes, status
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
-from smbserver.sharing.file_state import FileTable, Identity
 from smbserver.waiter import Waiter
 from smbserver.wire import file_info
 from smbserver.wire import pipe as pipe_wire
@@ -57,13 +57,8 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
     return Reply([wire.RESPONSE_BODY])
 
 
-def _need(opened: Open, rights: int) -> None:
-    if not opened.granted & rights:
-        raise StatusError(status.ACCESS_DENIED)
-
-
 def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
-    _need(opened, access.FILE_WRITE_ATTRIBUTES)
+    opened.need(access.FILE_WRITE_ATTRIBUTES)
     change = file_info.decode_basic(data)
     wanted = change.attributes  # bits nobody can set are ignored: tar of smbclient sends a Unix mode here
     if wanted:
@@ -81,136 +76,6 @@ def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
         opened.handle.set_times(*times)
         told = [matches for time, matches in zip(times, _TIMES_TOLD, strict=True) if time is not None]
         opened.changed(sum(told))
-
-
-def _set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
-    """[MS-FSA] 2.1.5.15.12. Waits until nobody else keeps the file open only for himself."""
-    _need(opened, access.DELETE)
-    work.check_user()
-    target = file_info.decode_rename(data)
-    old, new = _target_path(target, opened)
-    files = work.connection.server.files
-    _check_directory(new[:-1], opened, work)
-    if opened.handle.is_directory:
-        wait = files.break_handles_below(opened.backend, old, opened.holder.key)
-        if wait is not None:
-            return wait
-        if files.has_open_below(opened.backend, old):
-            raise StatusError(status.ACCESS_DENIED)
-    located = opened.backend.locate(new)
-    try:
-        if located.identity is not None and located.identity != opened.handle.identity:
-            if not target.replace_if_exists:
-                raise StatusError(status.OBJECT_NAME_COLLISION)
-            if located.metadata is not None and located.metadata.is_directory:
-                raise StatusError(status.ACCESS_DENIED)
-            if located.metadata is not None and located.metadata.attributes & attributes.READONLY:
-                raise StatusError(status.ACCESS_DENIED)
-            wait = _free_target(files, located.identity, opened)
-            if wait is not None:
-                return wait
-        wait = opened.state.break_handles(opened.holder.key)
-        if wait is not None:
-            return wait
-        moved = opened.backend.rename(old, opened.handle.identity, located, target.replace_if_exists)
-    finally:
-        located.close()
-    files.renamed(opened.backend, old, moved)
-    if located.identity == opened.handle.identity and located.path not in (old, moved):
-        report_joined(files.watches, opened, old)
-    else:
-        replaced = None if located.identity in (None, opened.handle.identity) else located.path
-        report_renamed(files.watches, opened, old, moved, replaced)
-    return None
-
-
-def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
-    """The target's directory is opened to add a name ([MS-FSA] 2.1.5.15.12).
-
-    Windows up to Server 2022 does not share DELETE there (note 185). Here that holds among the opens of one session:
-    somebody else who merely watches the folder, with all rights, does not keep everybody from renaming.
-    """
-    located = opened.backend.locate(directory)
-    try:
-        state = None if located.identity is None else work.connection.server.files.find(located.identity)
-    finally:
-        located.close()
-    if state is not None:
-        wanted = access.FILE_ADD_SUBDIRECTORY if opened.handle.is_directory else access.FILE_ADD_FILE
-        state.check_open(wanted, access.FILE_SHARE_READ | access.FILE_SHARE_WRITE | access.FILE_SHARE_DELETE)
-        for holder in state.holders:
-            other = holder.owner
-            if holder.granted & access.DELETE and isinstance(other, Open) and other.session is opened.session:
-                raise StatusError(status.SHARING_VIOLATION)
-
-
-def _free_target(files: FileTable, identity: Identity, opened: Open) -> Waiter[None] | None:
-    """What would be replaced must not be open: who only keeps it so is asked to close it, the rest refuses."""
-    state = files.find(identity)
-    if state is None:
-        return None
-    wait = state.break_handles(opened.holder.key)
-    if wait is None:
-        raise StatusError(status.ACCESS_DENIED)
-    return wait
-
-
-def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:
-    if target.root_directory:
-        raise StatusError(status.INVALID_PARAMETER)
-    new = names.split(target.name.removeprefix("\\"))
-    old = opened.path
-    if not old or not new:
-        raise StatusError(status.ACCESS_DENIED)  # the root of a share has no other name
-    if new[: len(old)] == old and len(new) > len(old):
-        raise StatusError(status.ACCESS_DENIED)  # a directory into itself
-    return old, new
-
-
-def _set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
-    """[MS-FSA] 2.1.5.14.6."""
-    _need(opened, opened.tree.maximal_access & access.FILE_WRITE_ATTRIBUTES)
-    work.check_user()
-    if opened.handle.is_directory:
-        raise StatusError(status.FILE_IS_A_DIRECTORY)
-    target = file_info.decode_rename(data)
-    old, new = _target_path(target, opened)
-    located = opened.backend.locate(new)
-    try:
-        if located.identity is not None:
-            if not target.replace_if_exists:
-                raise StatusError(status.OBJECT_NAME_COLLISION)
-            if located.metadata is not None and located.metadata.is_directory:
-                raise StatusError(status.ACCESS_DENIED)
-            wait = _free_target(work.connection.server.files, located.identity, opened)
-            if wait is not None:
-                return wait
-        opened.backend.link(old, opened.handle.identity, located, target.replace_if_exists)
-    finally:
-        located.close()
-    if located.identity != opened.handle.identity:
-        replaced = None if located.identity is None else located.path
-        report_linked(work.connection.server.files.watches, opened, (*located.path[:-1], new[-1]), replaced)
-    return None
-
-
-def _set_disposition(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
-    """[MS-FSA] 2.1.5.15.3. Waits until others have let go what they only keep open."""
-    _need(opened, access.DELETE)
-    if not file_info.decode_u8(data):
-        opened.state.clear_delete()
-        return None
-    if not opened.path:
-        raise StatusError(status.CANNOT_DELETE)
-    meta = opened.handle.metadata()
-    if meta.attributes & attributes.READONLY:
-        raise StatusError(status.CANNOT_DELETE)
-    if meta.is_directory and not opened.handle.is_empty():
-        raise StatusError(status.DIRECTORY_NOT_EMPTY)
-    wait = opened.state.break_handles(opened.holder.key)
-    if wait is None:
-        opened.state.set_delete(opened.path, opened.backend)
-    return wait
 
 
 def _set_position(data: memoryview, opened: Open, work: Work) -> None:
@@ -234,7 +99,7 @@ def _set_mode(data: memoryview, opened: Open, work: Work) -> None:
 
 
 def _size(data: memoryview, opened: Open) -> int:
-    _need(opened, access.FILE_WRITE_DATA)
+    opened.need(access.FILE_WRITE_DATA)
     if opened.handle.is_directory:
         raise StatusError(status.INVALID_PARAMETER)
     size = file_info.decode_u64(data)
@@ -270,7 +135,7 @@ def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> None:
 
 def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:
     """[MS-FSCC] 2.4.37: a pipe that is read as bytes is never read as messages again."""
-    _need(opened, access.FILE_WRITE_ATTRIBUTES)
+    opened.need(access.FILE_WRITE_ATTRIBUTES)
     modes = pipe_wire.decode_modes(data)
     pipe = opened.pipe
     assert pipe is not None
@@ -283,9 +148,9 @@ def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:
 _PIPE_SETTERS: Final[dict[int, _Setter]] = {pipe_wire.PIPE: _set_pipe_modes}
 _SETTERS: Final[dict[int, _Setter]] = {
     file_info.BASIC: _set_basic,
-    file_info.RENAME: _set_rename,
-    file_info.LINK: _set_link,
-    file_info.DISPOSITION: _set_disposition,
+    file_info.RENAME: set_rename,
+    file_info.LINK: set_link,
+    file_info.DISPOSITION: set_disposition,
     file_info.POSITION: _set_position,
     file_info.MODE: _set_mode,
     file_info.ALLOCATION: _set_allocation,

@@ -97,6 +97,11 @@ class Open:
         """Where the file is below the share's root now."""
         return self.holder.path
 
+    def need(self, rights: int) -> None:
+        """Refuse what this open was granted none of `rights` for. Raises StatusError ACCESS_DENIED."""
+        if not self.granted & rights:
+            raise StatusError(status.ACCESS_DENIED)
+
     def changed(self, matches: int) -> None:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
         self.state.changed(self.holder, matches)

@@ -1,0 +1,35 @@
+"""QUERY_INFO of a file: one information class of an open ([MS-FSA] 2.1.5.12)."""
+
+from typing import Final
+
+from smbserver.errors import StatusError
+from smbserver.nt import access, status
+from smbserver.nt.names import is_short
+from smbserver.objects.open import Open
+from smbserver.wire import file_info
+from smbserver.wire import query_info as wire
+
+# What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
+_NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
+
+
+def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
+    """The bytes of the class. Raises StatusError INVALID_INFO_CLASS, ACCESS_DENIED, OBJECT_NAME_NOT_FOUND."""
+    info_class = request.file_info_class
+    if info_class not in file_info.FIXED_SIZE:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    if info_class in _NEED_READ_ATTRIBUTES:
+        opened.need(access.FILE_READ_ATTRIBUTES)
+    last = opened.path[-1] if opened.path else ""
+    view = file_info.OpenView(
+        "\\".join(opened.path),
+        opened.granted,
+        opened.mode,
+        opened.position,
+        opened.state.delete_pending,
+        last if is_short(last) else "",
+    )
+    data = file_info.encode(info_class, opened.handle.metadata(), view)
+    if data is None:  # a name that is not 8.3 has no other one: none are made up ([MS-FSA] 2.1.5.12.4)
+        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+    return data

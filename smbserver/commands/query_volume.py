@@ -1,0 +1,37 @@
+"""QUERY_INFO of the volume that an open is on ([MS-FSA] 2.1.5.13)."""
+
+from collections.abc import Callable
+
+from smbserver.errors import StatusError
+from smbserver.nt import status
+from smbserver.nt.names import MAX_COMPONENT_UNITS
+from smbserver.objects.open import Open
+from smbserver.wire import fs_info
+from smbserver.wire import query_info as wire
+
+
+def query_volume(request: wire.QueryInfoRequest, opened: Open) -> bytes:
+    """The bytes of the class. Raises StatusError INVALID_INFO_CLASS."""
+    backend = opened.backend
+    share = opened.tree.share
+    makers: dict[int, Callable[[], bytes]] = {
+        fs_info.VOLUME: lambda: fs_info.volume(backend.creation_time, backend.serial_number, share.name),
+        fs_info.SIZE: lambda: fs_info.size(backend.space()),
+        fs_info.FULL_SIZE: lambda: fs_info.full_size(backend.space()),
+        fs_info.DEVICE: fs_info.device,
+        fs_info.CONTROL: fs_info.control,
+        fs_info.OBJECT_ID: lambda: fs_info.object_id(backend.serial_number.to_bytes(4, "little").rjust(16, b"\0")),
+        fs_info.SECTOR_SIZE: lambda: fs_info.sector_size(backend.space()),
+        fs_info.ATTRIBUTE: lambda: fs_info.attribute(
+            fs_info.FILE_CASE_PRESERVED_NAMES
+            | fs_info.FILE_UNICODE_ON_DISK
+            | (fs_info.FILE_READ_ONLY_VOLUME if share.read_only else 0),
+            MAX_COMPONENT_UNITS,
+            # The name under which Windows and macOS believe a volume to be a real one.
+            "NTFS",
+        ),
+    }
+    maker = makers.get(request.file_info_class)
+    if maker is None:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    return maker()
