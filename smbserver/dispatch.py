@@ -75,7 +75,8 @@ class Command(NamedTuple):
     """A row of the table. No field has a default: a row that forgets to say what it needs does not load."""
 
     name: str
-    run: Callable[[memoryview, Work], Outcome]
+    decode: Callable[[memoryview], object]
+    handle: Callable[..., Outcome]  # (what `decode` gives, Work)
     needs: int
     body_sizes: tuple[int, ...]
     file_id_offset: int
@@ -91,11 +92,9 @@ def _row(
     file_id_offset: int,
     needs_open: Callable[[memoryview], bool] | None = None,
 ) -> Command:
-    def run(message: memoryview, work: Work) -> Outcome:
-        return handle(decode(message), work)  # type: ignore[return-value]  # every handler returns an Outcome
-
     sizes = body_size if isinstance(body_size, tuple) else (body_size,)
-    return Command(name, run, needs, sizes, file_id_offset, needs_open)
+    # Every handler returns an Outcome; that `decode` gives what `handle` takes is checked here and lost in the table.
+    return Command(name, decode, cast(Callable[..., Outcome], handle), needs, sizes, file_id_offset, needs_open)
 
 
 # By command code. StructureSize from the request's section in [MS-SMB2] 2.2.
@@ -126,7 +125,10 @@ COMMANDS: Final = (
 
 def dispatch(work: Work, compound: Compound) -> Outcome:
     """Run one request of a compound. Raises only ProtocolViolation; every other failure is a reply."""
-    outcome = _guarded(work, lambda: _run(work, compound))
+    try:
+        outcome = _run(work, compound)
+    except Exception as failure:  # noqa: BLE001 - whatever it is, it becomes a reply
+        outcome = _refused(work, failure)
     if isinstance(outcome, Pending) and work.opened is not None:
         done = work.opened.sequence.begin()
         outcome.waiter.when_done(lambda _: done())
@@ -137,25 +139,28 @@ def complete(work: Work, pending: Pending[object]) -> Outcome:
     """The reply to a request that has waited."""
     if pending.waiter.cancelled:
         return error_reply(status.CANCELLED)
-    # What a further Pending waits for is of no interest here, but its type is invariant.
-    return _guarded(work, lambda: cast(Outcome, pending.finish(pending.waiter.result())))
-
-
-def _guarded(work: Work, call: Callable[[], Outcome]) -> Outcome:
     try:
-        return call()
-    except StatusError as failure:
-        dialect = work.connection.dialect
-        return error_reply(failure.status, failure.data, dialect is not None and dialect.error_contexts)
-    except WireError:
-        return error_reply(status.INVALID_PARAMETER)
-    except ProtocolViolation:
-        raise
-    except OSError as failure:
-        return error_reply(status.from_os_error(failure))
-    except Exception:  # our bug: this request fails, the server goes on serving
-        log.exception("%s: command %d failed", work.connection.name, work.command)
-        return error_reply(status.INTERNAL_ERROR)
+        # What a further Pending waits for is of no interest here, but its type is invariant.
+        return cast(Outcome, pending.finish(pending.waiter.result()))
+    except Exception as failure:  # noqa: BLE001 - as above
+        return _refused(work, failure)
+
+
+def _refused(work: Work, failure: Exception) -> Reply:
+    """The reply that an exception becomes; a ProtocolViolation is raised on."""
+    match failure:
+        case StatusError():
+            dialect = work.connection.dialect
+            return error_reply(failure.status, failure.data, dialect is not None and dialect.error_contexts)
+        case WireError():
+            return error_reply(status.INVALID_PARAMETER)
+        case ProtocolViolation():
+            raise failure
+        case OSError():
+            return error_reply(status.from_os_error(failure))
+    # Our bug: this request fails, the server goes on serving.
+    log.error("%s: command %d failed", work.connection.name, work.command, exc_info=failure)
+    return error_reply(status.INTERNAL_ERROR)
 
 
 def error_reply(code: int, data: bytes | None = None, in_context: bool = False) -> Reply:
@@ -185,7 +190,7 @@ def _run(work: Work, compound: Compound) -> Outcome:
     if work.connection.dialect is None and work.command != header.NEGOTIATE:
         raise ProtocolViolation("a command before NEGOTIATE")
     _settle(work, compound, command)
-    return command.run(message, work)
+    return command.handle(command.decode(message), work)
 
 
 def _settle(work: Work, compound: Compound, command: Command) -> None:

@@ -80,7 +80,10 @@ class Driver:
         works = compound.works
         while compound.position < len(works):
             work = works[compound.position]
-            if not self._settled(compound, work, dispatch(work, compound)):
+            outcome = dispatch(work, compound)
+            if not isinstance(outcome, Pending):
+                self._answer(compound, work, outcome)
+            elif not self._settled(compound, work, outcome):
                 return
         self._send(compound)
 

@@ -249,11 +249,11 @@ def test_an_exception_in_a_handler_fails_one_request(
 ) -> None:
     tree = open_world.tree()
 
-    def run(message: memoryview, work: object) -> None:
+    def run(request: object, work: object) -> None:
         raise error
 
     rows = list(dispatch.COMMANDS)
-    rows[CREATE] = rows[CREATE]._replace(run=run)
+    rows[CREATE] = rows[CREATE]._replace(handle=run)
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     assert tree.call(requests()["CREATE"]).status == status.INTERNAL_ERROR
     tree.session.call(commands.echo()).check()
@@ -392,11 +392,11 @@ def test_behind_a_request_without_a_session_nothing_related_is_served(open_world
 
 
 def test_refusal_is_an_error_with_its_data(open_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(message: memoryview, work: object) -> None:
+    def run(request: object, work: object) -> None:
         raise StatusError(status.BUFFER_TOO_SMALL, b"\x10\0\0\0")
 
     rows = list(dispatch.COMMANDS)
-    rows[CREATE] = rows[CREATE]._replace(run=run)
+    rows[CREATE] = rows[CREATE]._replace(handle=run)
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     reply = open_world.tree().call(requests()["CREATE"])
     assert reply.status == status.BUFFER_TOO_SMALL

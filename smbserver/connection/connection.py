@@ -84,10 +84,8 @@ class Connection:
         session = self.sessions.get(head.session_id)
         if session is None or session.opener is None:
             raise ProtocolViolation("sealed message for a session without keys")
-        plain = session.opener.open(
-            head.nonce, head.signature, frame[transform.SIZE :], frame[transform.AUTHENTICATED_FROM : transform.SIZE]
-        )
-        return plain, session
+        associated = bytes(frame[transform.AUTHENTICATED_FROM : transform.SIZE])
+        return session.opener.open(head.nonce, head.signature, frame[transform.SIZE :], associated), session
 
     def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> Compound:
         works: list[Work] = []
@@ -100,7 +98,8 @@ class Connection:
                 if following % 8 or following < header.SIZE or offset + following + header.SIZE > end:
                     raise ProtocolViolation("compound chain leaves its frame")
                 end = offset + following
-            works.append(self._accept(head, frame[offset:end], sealed_by, works[-1] if works else None))
+            message = frame[offset:end] if works or following else frame
+            works.append(self._accept(head, message, sealed_by, works[-1] if works else None))
             if not following:
                 break
             offset = end
@@ -193,11 +192,12 @@ class Connection:
                 self.distort(work, reply)
             if not work.credits_granted and work.command != header.CANCEL:
                 granted += self.credits.grant(work.credits_requested)
-            length = header.SIZE + sum(map(len, reply.buffers))
-            padding = 0 if index == last else -length % 8
-            parts = self._message(
-                work, reply, granted if index == last else 0, length + padding if index != last else 0, padding
-            )
+            if index == last:
+                parts = self._message(work, reply, granted, 0, 0)
+            else:
+                length = header.SIZE + sum(map(len, reply.buffers))
+                padding = -length % 8
+                parts = self._message(work, reply, 0, length + padding, padding)
             if reply.on_wire is not None:
                 reply.on_wire(parts)
             out += parts
@@ -218,7 +218,7 @@ class Connection:
         if work.async_id:
             flags |= header.ASYNC_COMMAND
             reserved, tree_id = work.async_id & 0xFFFFFFFF, work.async_id >> 32
-        signer = self._reply_signer(work, reply)
+        signer = None if work.sealed else self._reply_signer(work, reply)
         signature = header.NO_SIGNATURE
         if signer is not None:
             flags |= header.SIGNED
@@ -251,9 +251,12 @@ class Connection:
         return parts
 
     def _reply_signer(self, work: Work, reply: Reply) -> signing.Signer | None:
-        """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request and the reply that ends a login."""
+        """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request and the reply that ends a login.
+
+        Not asked for what is sealed.
+        """
         session = work.session
-        if session is None or work.sealed or reply.status == status.PENDING:
+        if session is None or reply.status == status.PENDING:
             return None
         if work.signer is not None:
             return work.signer
@@ -268,12 +271,9 @@ class Connection:
     def _seal(self, parts: list[Buffer], session: Session) -> list[Buffer]:
         if session.sealer is None:
             raise ProtocolViolation("the session ended while a sealed reply was due")
-        nonce = session.sealer.next_nonce()
-        head = transform.LAYOUT.pack(
-            header.TRANSFORM_ID, bytes(16), nonce, sum(map(len, parts)), 0, transform.FLAG_ENCRYPTED, session.session_id
-        )
-        signature, sealed = session.sealer.seal(nonce, parts, head[transform.AUTHENTICATED_FROM :])
-        return [head[:4] + signature + head[20:], *sealed]
+        size = sum(map(len, parts))
+        signature, associated, sealed = session.sealer.seal(parts, size, transform.tail(size, session.session_id))
+        return [header.TRANSFORM_ID + signature + associated, *sealed]
 
     # Notices that answer nothing
 

@@ -107,16 +107,24 @@ class Work:
     ) -> None:
         self.connection = connection
         self.message = message
-        self.command = header.command
-        self.flags = header.flags
-        self.message_id = header.message_id
-        self.credit_charge = header.credit_charge
-        self.credits_requested = header.credits
+        (
+            _,
+            _,
+            self.credit_charge,
+            sequence,
+            self.command,
+            self.credits_requested,
+            self.flags,
+            _,
+            self.message_id,
+            async_id_low,
+            self.tree_id,
+            self.session_id,
+            _,
+        ) = header
+        self.channel_sequence = sequence & 0xFFFF  # of the 3.x dialects
+        self.header_async_id = self.tree_id << 32 | async_id_low
         self.credits_granted = False
-        self.session_id = header.session_id
-        self.tree_id = header.tree_id
-        self.header_async_id = header.async_id
-        self.channel_sequence = header.status & 0xFFFF  # of the 3.x dialects
         self.async_id = 0
         self.sealed_by = sealed_by
         self.sealed = sealed_by is not None

@@ -42,26 +42,27 @@ class Sealer:
         self._nonce_length = NONCE_LENGTH[cipher]
         self._count = 0
 
-    def next_nonce(self) -> bytes:
-        """The next nonce, padded to the 16 bytes of the transform header. Raises ProtocolViolation at the limit."""
+    def seal(self, parts: Sequence[Buffer], size: int, tail: bytes) -> tuple[bytes, bytes, list[Buffer]]:
+        """(signature, associated data, ciphertext in parts) of a message of `size` bytes under the next nonce.
+
+        The associated data are the nonce, padded to the 16 bytes of the transform header, and `tail`. A large
+        `bytearray` among the parts is encrypted where it is: whoever made it has given it away. Raises
+        ProtocolViolation when the key is used up.
+        """
         self._count += 1
         if self._count >= MAX_MESSAGES:
             raise ProtocolViolation("session key used up")
-        return self._count.to_bytes(16, "little")
-
-    def seal(self, nonce: bytes, parts: Sequence[Buffer], associated: bytes) -> tuple[bytes, list[Buffer]]:
-        """(signature of 16 bytes, ciphertext in parts) for a nonce from `next_nonce`.
-
-        A large `bytearray` among the parts is encrypted where it is: whoever made it has given it away.
-        """
-        if self._algorithm is not None and sum(map(len, parts)) >= _IN_PLACE_FROM:
-            return self._seal_in_place(nonce, parts, associated)
-        sealed = self._cipher.encrypt(nonce[: self._nonce_length], b"".join(parts), associated)
-        return sealed[-_TAG:], [memoryview(sealed)[:-_TAG]]
+        padded = self._count.to_bytes(16, "little")
+        nonce, associated = padded[: self._nonce_length], padded + tail
+        if self._algorithm is not None and size >= _IN_PLACE_FROM:
+            signature, ciphertext = self._seal_in_place(nonce, parts, associated)
+            return signature, associated, ciphertext
+        sealed = self._cipher.encrypt(nonce, b"".join(parts), associated)
+        return sealed[-_TAG:], associated, [memoryview(sealed)[:-_TAG]]
 
     def _seal_in_place(self, nonce: bytes, parts: Sequence[Buffer], associated: bytes) -> tuple[bytes, list[Buffer]]:
         assert self._algorithm is not None
-        encryptor = Cipher(self._algorithm, GCM(nonce[: self._nonce_length])).encryptor()
+        encryptor = Cipher(self._algorithm, GCM(nonce)).encryptor()
         encryptor.authenticate_additional_data(associated)
         sealed: list[Buffer] = []
         for part in parts:
@@ -84,14 +85,14 @@ class Opener:
         self._algorithm = AES(key) if cipher in _GCM else None
         self._nonce_length = NONCE_LENGTH[cipher]
 
-    def open(self, nonce: bytes, signature: bytes, sealed: memoryview, associated: memoryview) -> memoryview:
+    def open(self, nonce: bytes, signature: bytes, sealed: memoryview, associated: bytes) -> memoryview:
         """The plain message. Raises ProtocolViolation when it was not sealed with this key.
 
         A large message in a writable buffer is decrypted where it is; nobody sees it before its tag was found right.
         """
         nonce = nonce[: self._nonce_length]
         try:
-            if self._algorithm is not None and len(sealed) >= _IN_PLACE_FROM and not sealed.readonly:
+            if len(sealed) >= _IN_PLACE_FROM and self._algorithm is not None and not sealed.readonly:
                 decryptor = Cipher(self._algorithm, GCM(nonce, signature)).decryptor()
                 decryptor.authenticate_additional_data(associated)
                 decryptor.update_into(sealed, sealed)

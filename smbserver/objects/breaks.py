@@ -63,6 +63,11 @@ class BreakSender:
         self._waking = False
         self.peers: dict[bytes, list[Peer]] = {}
 
+    @property
+    def is_due(self) -> bool:
+        """Whether anybody is to be told or woken."""
+        return bool(self._outbox or self._woken)
+
     def deliver(self) -> None:
         """Send what is to be told, then wake who may go on.
 

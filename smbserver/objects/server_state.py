@@ -80,9 +80,11 @@ class ServerState:
 
     def settle(self) -> None:
         """After each request and lost connection: others are told what they must know, and who can go on does."""
-        self.breaks.deliver()
+        if self.breaks.is_due:
+            self.breaks.deliver()
         locks = self.files.locks
-        locks.wake()
+        if locks.stirred:
+            locks.wake()
         if locks.refused and not self._asks_host_again:
             self._asks_host_again = True
             self.runtime.later(RETRY_SECONDS, self._ask_host_again)

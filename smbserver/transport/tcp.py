@@ -13,7 +13,7 @@ import fcntl
 import socket
 import termios
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection
 from itertools import islice
 from struct import Struct
 from typing import Final, Protocol
@@ -86,14 +86,13 @@ class TcpTransport:
         self._receiver = receiver
         self._resume()
 
-    def send(self, buffers: Iterable[Buffer]) -> None:
+    def send(self, buffers: Collection[Buffer]) -> None:
         """Queue one frame given in parts. Nothing happens on a closed connection."""
         if self.closed or self._closing:
             return
-        parts = list(buffers)
-        length = sum(map(len, parts))
+        length = sum(map(len, buffers))
         self._queue.append(length.to_bytes(FRAME_HEADER, "big"))
-        self._queue.extend(parts)
+        self._queue.extend(buffers)
         self._queued += length + FRAME_HEADER
         if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
             self._flush()
@@ -239,13 +238,18 @@ class TcpTransport:
         queue = self._queue
         while queue:
             try:
-                sent = self._socket.sendmsg(list(islice(queue, BUFFERS_PER_CALL)))
+                sent = self._socket.sendmsg(
+                    queue if len(queue) <= BUFFERS_PER_CALL else islice(queue, BUFFERS_PER_CALL)
+                )
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
                 self.abort(f"send: {error.strerror}")
                 return
             self._queued -= sent
+            if not self._queued:
+                queue.clear()
+                break
             while queue and sent >= len(queue[0]):
                 sent -= len(queue.popleft())
             if sent:

@@ -10,6 +10,7 @@ LAYOUT: Final = Struct("<4s16s16sIHHQ")
 SIZE: Final = LAYOUT.size
 AUTHENTICATED_FROM: Final = 20  # the associated data: Nonce to the end of the header
 FLAG_ENCRYPTED: Final = 0x0001
+_TAIL: Final = Struct("<IHHQ")  # what follows the nonce
 
 
 class TransformHeader(NamedTuple):
@@ -42,3 +43,8 @@ def decode(frame: memoryview) -> TransformHeader:
 def encode(header: TransformHeader) -> bytes:
     """The 52 bytes of a header."""
     return LAYOUT.pack(*header)
+
+
+def tail(message_size: int, session_id: int) -> bytes:
+    """The header behind its nonce: part of the associated data of a message that is being sealed."""
+    return _TAIL.pack(message_size, 0, FLAG_ENCRYPTED, session_id)

@@ -309,12 +309,12 @@ def waiting_echo(monkeypatch: pytest.MonkeyPatch) -> list[Waiter[None]]:
     """Makes ECHO wait until its waiter is resolved or cancelled."""
     waiters: list[Waiter[None]] = []
 
-    def run(message: memoryview, work: Work) -> Pending[None]:
+    def run(request: object, work: Work) -> Pending[None]:
         waiters.append(Waiter())
         return Pending(waiters[-1], lambda _: Answer([BODY]), can_cancel=True)
 
     rows = list(dispatch.COMMANDS)
-    rows[ECHO] = rows[ECHO]._replace(run=run)  # type: ignore[arg-type]  # Pending is invariant
+    rows[ECHO] = rows[ECHO]._replace(handle=run)  # type: ignore[arg-type]  # Pending is invariant
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     return waiters
 
