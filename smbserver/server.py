@@ -23,7 +23,7 @@ from typing import Final, TypeVar
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.memory import MemoryBackend
-from smbserver.backend.posix import LocalChanges, PosixBackend
+from smbserver.backend.posix import LocalChanges, PosixBackend, own_user
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
@@ -33,6 +33,7 @@ from smbserver.listening import BACKLOG, listen
 from smbserver.machine_id import sid_seed
 from smbserver.nt import access
 from smbserver.nt.filetime import from_unix_ns
+from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.open import Open
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.session import State
@@ -160,6 +161,7 @@ class Server:
                 policy,
                 secrets.token_bytes(16),
                 sid_seed(name),
+                LocalUsers(own_user()),
             )
             watches = self._state.files.watches
             self._local_changes = LocalChanges(watches, self._runtime.later, loop.add_reader, loop.remove_reader)

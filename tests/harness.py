@@ -21,9 +21,10 @@ from conformance.client.protocol import ConnectionEnded, NoAnswer
 from conformance.client.session import Options, Session, Tree
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
-from smbserver.backend.posix import PosixBackend
+from smbserver.backend.posix import PosixBackend, own_user
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
+from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.share import Share
 from smbserver.waiter import Waiter
@@ -246,6 +247,7 @@ class World:
             self.shares,
             policy if policy is not None else Policy(),
             bytes(range(16)),
+            local_users=LocalUsers(own_user()),
         )
         self.connections = 0
         self._clients: list[ClientConnection] = []

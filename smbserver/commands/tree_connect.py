@@ -35,7 +35,8 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
         raise StatusError(status.ACCESS_DENIED)
     if identity.is_anonymous and not share.is_pipe:
         raise StatusError(status.ACCESS_DENIED)
-    tree = Tree(session.next_tree_id(), share, share.maximal_access)
+    user, acting = connection.server.local_users.on_share(share, identity)
+    tree = Tree(session.next_tree_id(), share, share.maximal_access, user, acting)
     session.trees[tree.tree_id] = tree
     work.tree_id = tree.tree_id
     work.tree = tree

@@ -11,6 +11,7 @@ from smbserver.auth.sids import UserSids, machine_sid
 from smbserver.objects.breaks import BreakSender
 from smbserver.objects.durable import DurableOpens
 from smbserver.objects.interface import Interface
+from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
 from smbserver.objects.server_view import StateView
@@ -56,11 +57,13 @@ class ServerState:
         policy: Policy,
         guid: bytes,
         sid_seed: bytes = b"",
+        local_users: LocalUsers | None = None,
     ) -> None:
         self.runtime = runtime
         self.names = names
         self.accounts = accounts
         self.sids = UserSids(machine_sid(sid_seed or names.computer.encode()), accounts.names)
+        self.local_users = local_users or LocalUsers()
         self.policy = policy
         self.guid = guid
         self.interfaces: Callable[[], list[Interface]] = list  # where clients may come in; the host is asked each time

@@ -1,22 +1,35 @@
 """A share: a name over a backend, and what may be done with it ([MS-SMB2] 3.3.1.6)."""
 
+from smbserver.backend.acting import LocalUser
 from smbserver.backend.base import Backend
 from smbserver.nt import access
 
 
 class Share:
-    """`backend` is None for IPC$. `encrypt`: only sealed requests are served."""
+    """`backend` is None for IPC$. `encrypt`: only sealed requests are served.
 
-    __slots__ = ("backend", "comment", "encrypt", "name", "read_only")
+    `owner`: the local user whom everybody acts as here; `group`: the gid that takes the place of everybody's own.
+    """
+
+    __slots__ = ("backend", "comment", "encrypt", "group", "name", "owner", "read_only")
 
     def __init__(
-        self, name: str, backend: Backend | None, comment: str = "", read_only: bool = False, encrypt: bool = False
+        self,
+        name: str,
+        backend: Backend | None,
+        comment: str = "",
+        read_only: bool = False,
+        encrypt: bool = False,
+        owner: LocalUser | None = None,
+        group: int | None = None,
     ) -> None:
         self.name = name
         self.backend = backend
         self.comment = comment
         self.read_only = read_only
         self.encrypt = encrypt
+        self.owner = owner
+        self.group = group
 
     @property
     def is_pipe(self) -> bool:

@@ -1,14 +1,29 @@
 """A tree connect: one session's use of one share ([MS-SMB2] 3.3.1.9)."""
 
+from smbserver.backend.acting import ActsAs, LocalUser
+from smbserver.objects.local_users import NOBODY
 from smbserver.objects.share import Share
 
 
 class Tree:
-    """`maximal_access` bounds every open made through it."""
+    """`maximal_access` bounds every open made through it.
 
-    __slots__ = ("maximal_access", "share", "tree_id")
+    `local_user` is whom the kernel takes its requests for; `acting` is what a thread enters to be that user, None when
+    it is already.
+    """
 
-    def __init__(self, tree_id: int, share: Share, maximal_access: int) -> None:
+    __slots__ = ("acting", "local_user", "maximal_access", "share", "tree_id")
+
+    def __init__(
+        self,
+        tree_id: int,
+        share: Share,
+        maximal_access: int,
+        local_user: LocalUser = NOBODY,
+        acting: ActsAs | None = None,
+    ) -> None:
         self.tree_id = tree_id
         self.share = share
         self.maximal_access = maximal_access
+        self.local_user = local_user
+        self.acting = acting
