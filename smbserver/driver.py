@@ -33,6 +33,7 @@ class Driver:
         connection.push = transport.send
         connection.unacknowledged = transport.unacknowledged
         connection.drop = self._drop
+        connection.sends_tails = isinstance(transport, TcpTransport)
 
     @property
     def max_frame(self) -> int:
@@ -118,9 +119,19 @@ class Driver:
     def _send(self, compound: Compound) -> None:
         # First what others must know, then that it is done.
         self.connection.server.settle()
-        if compound.answered and not self.lost:
+        if compound.answered:
             answered, compound.answered = compound.answered, []
-            self.transport.send(self.connection.wrap(answered, compound.sealed_by))
+            if not self.lost:
+                parts = self.connection.wrap(answered, compound.sealed_by)
+                tail = answered[-1][1].tail
+                if tail is None:
+                    self.transport.send(parts)
+                else:
+                    self.transport.send(parts, tail)
+                return
+            for _, reply in answered:
+                if reply.tail is not None:
+                    reply.tail.done()
 
     def _wait(self, compound: Compound, work: Work, pending: Pending[object]) -> bool:
         """Park the compound until the result is there. False when it is there already."""

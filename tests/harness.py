@@ -8,6 +8,7 @@ the client then raises NoAnswer without waiting, and the test goes on with `runt
 from __future__ import annotations
 
 import hashlib
+import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.posix import PosixBackend, own_user
 from smbserver.connection.connection import Connection
+from smbserver.connection.work import FileTail
 from smbserver.driver import Driver
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.server_state import Policy, ServerState
@@ -127,11 +129,23 @@ class CollectingTransport:
         self.reason: str | None = None
         """Why the server ended the connection; None while it lives."""
         self.stuck = False
+        self.tails: list[FileTail] = []
+        """Tails of frames that `send_tails` has not sent yet."""
 
-    def send(self, buffers: Iterable[Buffer]) -> None:
-        """Keep one frame. Its parts are copied now, as a socket would have taken them."""
-        if self.reason is None:
+    def send(self, buffers: Iterable[Buffer], tail: FileTail | None = None) -> None:
+        """Keep one frame. Its parts are copied now, as a socket would have taken them; a tail waits."""
+        if tail is not None:
+            self.tails.append(tail)
+            self._before_tail = b"".join(buffers)
+        elif self.reason is None:
             self.frames.append(b"".join(buffers))
+
+    def send_tails(self) -> None:
+        """Send the one frame whose tail waits, as the kernel would: from its descriptor."""
+        [tail] = self.tails
+        self.tails.clear()
+        self.frames.append(self._before_tail + os.pread(tail.descriptor, tail.length, tail.offset))
+        tail.done()
 
     def abort(self, reason: str) -> None:
         """End the connection; frames not yet fetched are dropped, as a reset drops them."""

@@ -159,6 +159,8 @@ RESTRICTED = (
     Row("server", "os", "tells the user's id in an error"),
     Row("server", "concurrent", "the thread pool for blocking calls"),
     Row("backend", "os"),
+    Row("backend.posix.page_cache", "mmap", "the size of a page"),
+    Row("transport.tcp", "os", "sendfile"),
     Row("backend.posix.lock_mirror", "fcntl", "the locks that local programs see"),
     Row("backend.posix.fs_user", "threading", "who a thread is belongs to the thread"),
     Row("backend.posix", "ctypes", "openat2, renameat2 and fallocate are not in the os module"),

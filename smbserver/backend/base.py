@@ -55,6 +55,12 @@ class Handle(Protocol):
     def read(self, length: int, offset: int) -> bytes | bytearray | None:
         """Up to `length` bytes, fewer at the end of the file; None when it would wait for a disk."""
 
+    def cached(self, length: int, offset: int) -> tuple[int, int] | None:
+        """A descriptor and how many of the `length` bytes at `offset` there are, all of them in memory; None to read.
+
+        For `sendfile`: the descriptor is the handle's own and lives as long as it does.
+        """
+
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """As `read`, waiting as long as it takes. For threads."""
 

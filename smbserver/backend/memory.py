@@ -138,6 +138,9 @@ class MemoryHandle:
         """A copy; memory never has to be waited for."""
         return self._file(False).data[offset : offset + length]
 
+    def cached(self, length: int, offset: int) -> None:
+        """Memory has no descriptor."""
+
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """As `read`."""
         return self._file(False).data[offset : offset + length]

@@ -1,6 +1,8 @@
 """READ ([MS-SMB2] 3.3.5.12)."""
 
-from smbserver.connection.work import Pending, Reply, Work
+from typing import Final
+
+from smbserver.connection.work import FileTail, Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.objects.open import Open
@@ -9,6 +11,7 @@ from smbserver.wire import read as wire
 
 _LAST_OFFSET = 0x7FFFFFFFFFFFFFFF  # file offsets are signed in every file system
 _SMB_3_0_2 = 0x0302
+TAIL_FROM: Final = 128 * 1024  # below, the copy is cheaper than the calls that avoid it (transcript 0022)
 
 
 def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytearray] | Pending[Message]:
@@ -29,6 +32,10 @@ def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytea
         raise StatusError(status.INVALID_PARAMETER)
     if opened.state.locks is not None:
         opened.state.locks.check(opened.holder, offset, length, writes=False)
+    if length >= TAIL_FROM and work.connection.sends_tails and work.connection.answers_plainly(work):
+        found = opened.handle.cached(length, offset)
+        if found is not None and found[1] >= max(request.minimum_count, TAIL_FROM):
+            return _reply_from_file(opened, *found, offset)
     data = opened.handle.read(length, offset)
     if data is None:
         handle, minimum = opened.handle, request.minimum_count
@@ -43,6 +50,14 @@ def _reply(opened: Open, data: bytes | bytearray, offset: int, length: int, mini
         raise StatusError(status.END_OF_FILE)
     opened.position = offset + len(data)
     return Reply([wire.encode_response(len(data)), data])
+
+
+def _reply_from_file(opened: Open, descriptor: int, length: int, offset: int) -> Reply:
+    """The data stay in the page cache; the open stays until they are sent."""
+    opened.hold()
+    opened.position = offset + length
+    tail = FileTail(descriptor, offset, length, opened.handle.read_blocking, opened.release)
+    return Reply([wire.encode_response(length)], tail=tail)
 
 
 def _read_pipe(request: wire.ReadRequest, pipe: PipeHandle, revision: int) -> Pending[Message]:

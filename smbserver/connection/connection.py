@@ -51,6 +51,7 @@ class Connection:
         self.pending: dict[int, Work] = {}
         self.push: Callable[[list[Buffer]], None] | None = None  # the transport; None when it is gone
         self.unacknowledged: Callable[[], bool] | None = None  # whether the transport waits for its peer
+        self.sends_tails = False  # whether the transport can send what is still in a file
         self.drop: Callable[[str], None] | None = None  # end the transport at once, for this reason
         self.distort: Callable[[Work, Reply], None] | None = None  # a test hook: changes replies before they leave
         self._last_async_id = 0
@@ -188,6 +189,8 @@ class Connection:
         last = len(answered) - 1
         granted = 0
         for index, (work, reply) in enumerate(answered):
+            if reply.tail is not None and (last or not self.answers_plainly(work)):
+                reply.read_tail()
             if self.distort is not None:
                 self.distort(work, reply)
             if not work.credits_granted and work.command != header.CANCEL:
@@ -202,6 +205,10 @@ class Connection:
                 reply.on_wire(parts)
             out += parts
         return self._seal(out, sealed_by) if sealed_by is not None else out
+
+    def answers_plainly(self, work: Work) -> bool:
+        """Whether a successful reply to this request will be neither signed nor sealed."""
+        return not work.sealed and self._reply_signer(work, status.SUCCESS) is None
 
     def interim(self, work: Work) -> list[Buffer]:
         """STATUS_PENDING for a request that goes on; from here on it has an AsyncId and its credits."""
@@ -218,7 +225,7 @@ class Connection:
         if work.async_id:
             flags |= header.ASYNC_COMMAND
             reserved, tree_id = work.async_id & 0xFFFFFFFF, work.async_id >> 32
-        signer = None if work.sealed else self._reply_signer(work, reply)
+        signer = None if work.sealed else self._reply_signer(work, reply.status)
         signature = header.NO_SIGNATURE
         if signer is not None:
             flags |= header.SIGNED
@@ -250,20 +257,20 @@ class Connection:
             parts[0] = head[: header.SIGNATURE_OFFSET] + signature
         return parts
 
-    def _reply_signer(self, work: Work, reply: Reply) -> signing.Signer | None:
+    def _reply_signer(self, work: Work, code: int) -> signing.Signer | None:
         """[MS-SMB2] 3.3.4.1.1: sign what answers a signed request and the reply that ends a login.
 
         Not asked for what is sealed.
         """
         session = work.session
-        if session is None or reply.status == status.PENDING:
+        if session is None or code == status.PENDING:
             return None
         if work.signer is not None:
             return work.signer
         if (
             work.flags & header.SIGNED
             or session.signing_required
-            or (work.command == header.SESSION_SETUP and reply.status == status.SUCCESS)
+            or (work.command == header.SESSION_SETUP and code == status.SUCCESS)
         ):
             return session.channels.get(self)
         return None

@@ -21,17 +21,51 @@ Buffer = bytes | bytearray | memoryview
 CREDIT_UNIT = 65536  # bytes that one credit pays for ([MS-SMB2] 3.1.5.2)
 
 
-class Reply:
-    """A finished answer. `on_wire` is called with the parts of the message as it is sent."""
+class FileTail:
+    """The last bytes of a reply, still in a file: the transport sends them from there and then calls `done`, once.
 
-    __slots__ = ("buffers", "on_wire", "status")
+    `descriptor` is valid until then. What is left goes down from `offset` and `length` as it is sent. `read` gives the
+    bytes to whoever cannot send a file.
+    """
+
+    __slots__ = ("descriptor", "done", "length", "offset", "read")
 
     def __init__(
-        self, buffers: list[Buffer], status: int = status.SUCCESS, on_wire: Callable[[list[Buffer]], None] | None = None
+        self, descriptor: int, offset: int, length: int, read: Callable[[int, int], Buffer], done: Callable[[], None]
+    ) -> None:
+        self.descriptor = descriptor
+        self.offset = offset
+        self.length = length
+        self.read = read  # (length, offset)
+        self.done = done
+
+
+class Reply:
+    """A finished answer. `on_wire` is called with the parts of the message as it is sent.
+
+    `tail` follows the buffers, if nothing has to be signed or sealed and nothing follows in the same frame.
+    """
+
+    __slots__ = ("buffers", "on_wire", "status", "tail")
+
+    def __init__(
+        self,
+        buffers: list[Buffer],
+        status: int = status.SUCCESS,
+        on_wire: Callable[[list[Buffer]], None] | None = None,
+        tail: FileTail | None = None,
     ) -> None:
         self.buffers = buffers
         self.status = status
         self.on_wire = on_wire
+        self.tail = tail
+
+    def read_tail(self) -> None:
+        """Make ordinary bytes of the tail."""
+        tail, self.tail = self.tail, None
+        if tail is not None:
+            self.buffers.append(tail.read(tail.length, tail.offset))
+            tail.done()
 
 
 class Pending(Generic[T]):

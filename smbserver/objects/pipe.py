@@ -163,6 +163,9 @@ class PipeHandle:
         """Reads of a pipe go through `read_message`, which can wait."""
         _refuse()
 
+    def cached(self, length: int, offset: int) -> None:
+        """A pipe has no file behind it."""
+
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """No thread may touch a pipe."""
         _refuse()

@@ -9,14 +9,16 @@ stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus on
 """
 
 import asyncio
+import errno
 import fcntl
+import os
 import socket
 import termios
 from collections import deque
-from collections.abc import Collection
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable
+from itertools import islice, takewhile
 from struct import Struct
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
 
@@ -26,8 +28,28 @@ QUEUE_LIMIT: Final = 16 * 1024 * 1024  # two of the largest reads: enough to kee
 FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, so that the kernel gets work early
 BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 FRAME_HEADER: Final = 4
+_BUFFERS: Final = (bytes, bytearray, memoryview)
+_MSG_MORE: Final[int] = getattr(socket, "MSG_MORE", 0)  # Linux: the rest of the frame follows, wait for it
+# From some file systems nothing can be sent directly.
+_NOT_FROM_THIS_FILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 LINGER: Final = 0.5  # seconds; a peer that has our last replies by then either closes or does not care
 _INT = Struct("i")
+
+
+class Tail(Protocol):
+    """The end of a frame that is still in a file; `length` bytes at `offset` of `descriptor` are left to send."""
+
+    descriptor: int
+    offset: int
+    length: int
+
+    @property
+    def read(self) -> Callable[[int, int], Buffer]:
+        """(length, offset) to bytes, where the kernel cannot send from this file."""
+
+    @property
+    def done(self) -> Callable[[], None]:
+        """Called once, when it is sent or dropped."""
 
 
 class FrameReceiver(Protocol):
@@ -57,7 +79,8 @@ class TcpTransport:
         self._large: memoryview | None = None
         self._large_buffer = bytearray()
         self._large_have = 0
-        self._queue: deque[Buffer] = deque()
+        self._queue: deque[Buffer | Tail] = deque()
+        self._tails = 0  # how many of them are in the queue
         self._queued = 0
         self._in_batch = False
         self._reading = False
@@ -86,13 +109,18 @@ class TcpTransport:
         self._receiver = receiver
         self._resume()
 
-    def send(self, buffers: Collection[Buffer]) -> None:
+    def send(self, buffers: Collection[Buffer], tail: Tail | None = None) -> None:
         """Queue one frame given in parts. Nothing happens on a closed connection."""
         if self.closed or self._closing:
+            if tail is not None:
+                tail.done()
             return
-        length = sum(map(len, buffers))
+        length = sum(map(len, buffers)) + (0 if tail is None else tail.length)
         self._queue.append(length.to_bytes(FRAME_HEADER, "big"))
         self._queue.extend(buffers)
+        if tail is not None:
+            self._queue.append(tail)
+            self._tails += 1
         self._queued += length + FRAME_HEADER
         if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
             self._flush()
@@ -144,7 +172,7 @@ class TcpTransport:
         if self._writing:
             self._loop.remove_writer(self._fd)
             self._writing = False
-        self._queue.clear()
+        self._drop_queue()
         self._socket.close()
         if self._receiver is not None:
             self._loop.call_soon(self._receiver.connection_lost, reason)
@@ -238,27 +266,76 @@ class TcpTransport:
         queue = self._queue
         while queue:
             try:
-                sent = self._socket.sendmsg(
-                    queue if len(queue) <= BUFFERS_PER_CALL else islice(queue, BUFFERS_PER_CALL)
-                )
+                if self._tails:
+                    self._send_with_tails()
+                else:
+                    self._sent(self._socket.sendmsg(_first(queue)))
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
                 self.abort(f"send: {error.strerror}")
                 return
-            self._queued -= sent
-            if not self._queued:
-                queue.clear()
-                break
-            while queue and sent >= len(queue[0]):
-                sent -= len(queue.popleft())
-            if sent:
-                queue[0] = memoryview(queue[0])[sent:]
         if queue and not self._writing:
             self._loop.add_writer(self._fd, self._writable)
             self._writing = True
         elif not queue and self._closing and self._linger is None:
             self._shut_down()
+
+    def _sent(self, count: int) -> None:
+        """Take bytes that the kernel has taken off the queue; there are buffers for all of them in front."""
+        queue = self._queue
+        self._queued -= count
+        if not self._queued:
+            queue.clear()
+            return
+        while isinstance(first := queue[0], _BUFFERS):
+            if count < len(first):
+                queue[0] = memoryview(first)[count:]
+                return
+            count -= len(first)
+            queue.popleft()
+
+    def _send_with_tails(self) -> None:
+        """Send the buffers up to the first tail, or some of the tail."""
+        first = self._queue[0]
+        if isinstance(first, _BUFFERS):
+            ahead = [*takewhile(lambda part: isinstance(part, _BUFFERS), islice(self._queue, BUFFERS_PER_CALL))]
+            flags = _MSG_MORE if len(ahead) < len(self._queue) else 0
+            self._sent(self._socket.sendmsg(cast("list[Buffer]", ahead), (), flags))
+            return
+        try:
+            count = os.sendfile(self._fd, first.descriptor, first.offset, first.length)
+        except OSError as error:
+            if error.errno not in _NOT_FROM_THIS_FILE:
+                raise
+            self._end_tail(first.read(first.length, first.offset))
+            return
+        if not count:  # the file has become shorter since its length was promised
+            self._end_tail(bytes(first.length))
+            return
+        first.offset += count
+        first.length -= count
+        self._queued -= count
+        if not first.length:
+            self._end_tail()
+
+    def _end_tail(self, instead: Buffer = b"") -> None:
+        """Take the tail in front off the queue; bytes may take its place."""
+        tail = self._queue.popleft()
+        assert not isinstance(tail, _BUFFERS)
+        self._tails -= 1
+        missing = tail.length - len(instead)
+        if tail.length:
+            self._queue.appendleft(b"".join((instead, bytes(missing))) if missing else instead)
+        tail.done()
+
+    def _drop_queue(self) -> None:
+        """Nothing of it will be sent."""
+        dropped, self._queue = self._queue, deque()
+        self._tails = 0
+        for part in dropped:
+            if not isinstance(part, _BUFFERS):
+                part.done()
 
     def _writable(self) -> None:
         self._flush()
@@ -277,3 +354,8 @@ class TcpTransport:
                 self._in_batch = False
             if self._queue and not self._writing and not self.closed:
                 self._flush()
+
+
+def _first(queue: "deque[Buffer | Tail]") -> "Iterable[Buffer]":
+    """As many buffers as one call takes, of a queue without tails."""
+    return cast("Iterable[Buffer]", queue if len(queue) <= BUFFERS_PER_CALL else islice(queue, BUFFERS_PER_CALL))

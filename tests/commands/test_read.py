@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from conformance.client import commands
 from conformance.client.protocol import DIRECTORY_FILE, GENERIC_READ, GENERIC_WRITE, SMB_2_0_2, NoAnswer
-from conformance.client.session import File, Options
+from conformance.client.session import File, Options, Tree
 from smbserver.backend.posix.handle import PosixHandle
+from smbserver.commands.read import TAIL_FROM
 from smbserver.nt import status
-from tests.harness import World
+from smbserver.objects.server_state import Policy
+from tests.harness import LocalFrames, World, frames_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -74,3 +82,47 @@ def test_bytes_on_a_cold_disk_come_from_a_thread(world: World, file: File, monke
 def test_a_closed_file(file: File) -> None:
     file.close()
     assert asked(file, 0, 1) == status.FILE_CLOSED
+
+
+# --- large plain reads from the page cache ---
+
+
+@pytest.fixture
+def tails(share_folder: Path) -> Iterator[tuple[LocalFrames, Tree]]:
+    """A client whose transport sends what is still in a file."""
+    world = World(share_folder, policy=Policy(signing_required=False))
+    (world.data / "large").write_bytes(bytes(range(256)) * 4096)
+    session = world.log_on()
+    frames = frames_of(session.connection)
+    frames.server.sends_tails = True
+    yield frames, session.tree("data")
+    world.close()
+
+
+def test_a_large_read_leaves_its_data_in_the_file(tails: tuple[LocalFrames, Tree]) -> None:
+    frames, tree = tails
+    file = tree.open("large")
+    number = tree.submit(commands.read(file.file_id, 256, 1024 * 1024))
+    if not frames.transport.tails:
+        pytest.skip("this kernel does not say what is in its page cache")
+    close = tree.submit(commands.close(file.file_id))  # the open ends, its descriptor waits
+    frames.transport.send_tails()
+    assert commands.decode_read(tree.session.connection.wait(number)) == bytes(range(256)) * 4095
+    tree.session.connection.wait(close).check()
+
+
+def test_a_small_read_and_one_in_a_compound_are_copied(tails: tuple[LocalFrames, Tree]) -> None:
+    frames, tree = tails
+    file = tree.open("large")
+    assert len(file.read(0, TAIL_FROM - 1)) == TAIL_FROM - 1
+    assert len(file.read(1024 * 1024 - 100, TAIL_FROM)) == 100
+    replies = tree.call_compound([commands.read(file.file_id, 0, TAIL_FROM) for _ in range(2)], related=False)
+    assert [len(commands.decode_read(reply)) for reply in replies] == [TAIL_FROM] * 2
+    assert not frames.transport.tails
+
+
+def test_a_signed_read_is_copied(world: World) -> None:
+    (world.data / "large").write_bytes(bytes(TAIL_FROM))
+    session = world.log_on()
+    frames_of(session.connection).server.sends_tails = True
+    assert len(session.tree("data").open("large").read(0, TAIL_FROM)) == TAIL_FROM

@@ -12,6 +12,7 @@ from smbserver.backend.posix import dos_attributes
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.lock_mirror import PosixLockMirror
+from smbserver.backend.posix.page_cache import is_cached
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.nt import attributes
 from smbserver.nt.filetime import to_unix_ns
@@ -83,6 +84,13 @@ class PosixHandle:
                 return None  # the rest is not in the cache
             del buffer[count:]
         return buffer
+
+    def cached(self, length: int, offset: int) -> tuple[int, int] | None:
+        """By what the page cache holds now; the kernel may still throw a page out before it is sent."""
+        length = min(length, os.fstat(self._fd).st_size - offset)
+        if length <= 0 or not is_cached(self._fd, offset, length):
+            return None
+        return self._fd, length
 
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """Bytes, however long the disk takes."""
