@@ -82,7 +82,16 @@ class Handle(Protocol):
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
     ) -> None:
-        """Set FILETIMEs; None leaves one as it is. What the store has no place for is lost without an error."""
+        """Set FILETIMEs; None leaves one as it is, but the change time becomes the present unless it is given or held.
+
+        All are shown as they were set. What the store has no place for is lost without an error.
+        """
+
+    def hold_times(self, access: bool, write: bool, change: bool) -> None:
+        """From now on the times that are True stay as they are when something is done through this handle.
+
+        Other handles of the file move them ([MS-FSA] 2.1.5.15.2, UserSetAccessTime and its relatives).
+        """
 
     def set_attributes(self, attributes: int) -> None:
         """Set the attributes a client may choose."""

@@ -109,12 +109,13 @@ class MemoryLocated:
 class MemoryHandle:
     """See `backend.base.Handle`. Every change of `data` is a single slice operation, for the sake of threads."""
 
-    __slots__ = ("_node", "_volume", "_writes", "identity", "is_directory")
+    __slots__ = ("_holds_change", "_holds_write", "_node", "_volume", "_writes", "identity", "is_directory")
 
     def __init__(self, volume: "MemoryBackend", node: _File | _Directory, identity: Identity, writes: bool) -> None:
         self._volume = volume
         self._node: _File | _Directory | None = node
         self._writes = writes
+        self._holds_write = self._holds_change = False
         self.identity = identity
         self.is_directory = isinstance(node, _Directory)
         node.opens += 1
@@ -155,7 +156,15 @@ class MemoryHandle:
             node.data[len(node.data) :] = b"".join((bytes(gap), data))
         else:
             node.data[offset:end] = data
-        node.written = node.changed = self._volume.now()
+        self._modified(node)
+
+    def _modified(self, node: _Node) -> None:
+        """[MS-FSA] 2.1.4.17."""
+        now = self._volume.now()
+        if not self._holds_write:
+            node.written = now
+        if not self._holds_change:
+            node.changed = now
 
     def truncate(self, size: int) -> None:
         """Cut, which also gives up what was reserved, or extend."""
@@ -167,7 +176,7 @@ class MemoryHandle:
         else:
             self._volume.make_room(node, max(size, node.reserved))
             node.data.extend(bytes(size - len(node.data)))
-        node.written = node.changed = self._volume.now()
+        self._modified(node)
 
     def allocate(self, size: int) -> None:
         """Count the room as taken."""
@@ -187,9 +196,12 @@ class MemoryHandle:
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
     ) -> None:
-        """Set times; unlike on a disk the change time can be set as well."""
+        """Set times; a node has a place for each."""
         node = self._open()
-        node.changed = self._volume.now() if change_time is None else change_time
+        if change_time is not None:
+            node.changed = change_time
+        elif not self._holds_change:
+            node.changed = self._volume.now()
         if creation_time is not None:
             node.created = creation_time
         if access_time is not None:
@@ -197,11 +209,17 @@ class MemoryHandle:
         if write_time is not None:
             node.written = write_time
 
+    def hold_times(self, access: bool, write: bool, change: bool) -> None:
+        """The access time is held in any case: nothing here moves it."""
+        self._open()
+        self._holds_write, self._holds_change = write, change
+
     def set_attributes(self, attributes: int) -> None:
         """Keep what a client may choose."""
         node = self._open()
         node.attributes = attributes & attrs.SETTABLE
-        node.changed = self._volume.now()
+        if not self._holds_change:
+            node.changed = self._volume.now()
 
     def security_descriptor(self, parts: int) -> bytes:
         """Everybody may do everything."""

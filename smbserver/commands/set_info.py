@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from smbserver.commands.set_basic import set_basic
 from smbserver.commands.set_disposition import set_disposition
 from smbserver.commands.set_rename import set_link, set_rename
 from smbserver.connection.work import Pending, Reply, Work
@@ -22,8 +23,6 @@ _SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTI
 # EAs, quotas, object ids, short names, and the extended forms of disposition and rename: documented as settable, not
 # had here ([MS-SMB2] 3.3.5.21.1).
 _KNOWN_UNSUPPORTED: Final = (15, 29, 32, file_info.SHORT_NAME, 64, 65)
-# What each of the four times of FileBasicInformation is to those who watch; a change time is nothing to them.
-_TIMES_TOLD: Final = (changes.FILTER_CREATION, changes.FILTER_LAST_ACCESS, changes.FILTER_LAST_WRITE, 0)
 # What a listing of the directory shows.
 _SEEN_IN_DIRECTORY: Final = (file_info.BASIC, file_info.ALLOCATION, file_info.END_OF_FILE)
 
@@ -55,27 +54,6 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
         work.connection.server.files.directory_leases.changed(opened.backend, opened.path, opened.holder)
         opened.holder.has_written = has_written  # told now, not at the close
     return Reply([wire.RESPONSE_BODY])
-
-
-def _set_basic(data: memoryview, opened: Open, work: Work) -> None:
-    opened.need(access.FILE_WRITE_ATTRIBUTES)
-    change = file_info.decode_basic(data)
-    wanted = change.attributes  # bits nobody can set are ignored: tar of smbclient sends a Unix mode here
-    if wanted:
-        if wanted & attributes.DIRECTORY and not opened.handle.is_directory:
-            raise StatusError(status.INVALID_PARAMETER)
-        if wanted & attributes.TEMPORARY and opened.handle.is_directory:
-            raise StatusError(status.INVALID_PARAMETER)
-        if not opened.path:
-            wanted &= ~(attributes.HIDDEN | attributes.SYSTEM)  # nobody hides the root
-        opened.handle.set_attributes(wanted)
-        opened.changed(changes.FILTER_ATTRIBUTES)
-    # -1 and -2 stop and restart automatic updates for this open; POSIX keeps updating, which is what -2 asks for.
-    times = [time if time > 0 else None for time in change[:4]]
-    if any(time is not None for time in times):
-        opened.handle.set_times(*times)
-        told = [matches for time, matches in zip(times, _TIMES_TOLD, strict=True) if time is not None]
-        opened.changed(sum(told))
 
 
 def _set_position(data: memoryview, opened: Open, work: Work) -> None:
@@ -147,7 +125,7 @@ def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:
 
 _PIPE_SETTERS: Final[dict[int, _Setter]] = {pipe_wire.PIPE: _set_pipe_modes}
 _SETTERS: Final[dict[int, _Setter]] = {
-    file_info.BASIC: _set_basic,
+    file_info.BASIC: set_basic,
     file_info.RENAME: set_rename,
     file_info.LINK: set_link,
     file_info.DISPOSITION: set_disposition,

@@ -49,6 +49,7 @@ class Open:
         "delete_on_close",
         "granted",
         "handle",
+        "held_times",
         "holder",
         "mode",
         "pattern_text",
@@ -83,6 +84,7 @@ class Open:
         self.mode = mode
         self.delete_on_close = delete_on_close
         self.position = 0
+        self.held_times = (False, False, False)  # access, write, change: those its client has set or stopped
         self.session: Session | None = None  # who must hear of a break
         holder.owner = self
         holder.number = volatile_id

@@ -184,6 +184,10 @@ class PipeHandle:
         """A pipe keeps no times."""
         _refuse()
 
+    def hold_times(self, access: bool, write: bool, change: bool) -> None:
+        """A pipe keeps no times."""
+        _refuse()
+
     def set_attributes(self, attributes: int) -> None:
         """A pipe keeps no attributes."""
         _refuse()

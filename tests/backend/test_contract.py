@@ -9,6 +9,7 @@ import pytest
 from smbserver.backend.base import Backend, Handle
 from smbserver.errors import StatusError
 from smbserver.nt import attributes, security, status
+from smbserver.nt.filetime import MAXIMUM
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path
 
@@ -309,6 +310,43 @@ def test_set_times(backend: Backend) -> None:
         handle.set_times(None, None, LATER + 40, LATER)
         assert handle.metadata()[:3] == (LATER, LATER + 30, LATER + 40)
         handle.close()
+
+
+def test_every_time_is_shown_as_it_was_set(backend: Backend) -> None:
+    """The change time too, and those before 1901 and after 2446, where some file systems end."""
+    make(backend, "a")
+    make_directory(backend, "d")
+    for name in ("a", "d"):
+        handle = opened(backend, name)
+        for times in ((LATER, LATER + 1, LATER + 2, LATER + 3), (4, 3, 2, 1), (MAXIMUM, MAXIMUM - 1, MAXIMUM, 5)):
+            handle.set_times(*times)
+            assert handle.metadata()[:4] == times
+        handle.set_times(None, None, None, 6)
+        assert handle.metadata()[:4] == (MAXIMUM, MAXIMUM - 1, MAXIMUM, 6)
+        handle.close()
+
+
+def test_held_times(backend: Backend) -> None:
+    """[MS-FSA] 2.1.5.15.2: they stay through this handle and move through others."""
+    make(backend, "a", data=b"1")
+    handle, other = opened(backend, "a"), opened(backend, "a")
+    handle.set_times(None, 1, 2, 3)
+    handle.hold_times(True, True, True)
+    handle.write(b"22", 0)
+    handle.truncate(1)
+    handle.allocate(10_000)
+    handle.set_attributes(attributes.HIDDEN)
+    handle.set_times(4, None, None, None)
+    assert handle.read_blocking(10, 0) == b"2"
+    assert handle.metadata()[:4] == (4, 1, 2, 3)
+    other.write(b"3", 0)
+    assert handle.metadata().last_write_time > LATER
+    handle.set_times(None, None, 2, None)
+    handle.hold_times(False, False, False)
+    handle.write(b"4", 0)
+    assert handle.metadata().last_write_time > LATER
+    handle.close()
+    other.close()
 
 
 def test_set_attributes(backend: Backend) -> None:

@@ -1,4 +1,8 @@
-"""DOS attributes and creation time in `user.DOSATTRIB`, in the form Samba reads and writes."""
+"""DOS attributes and creation time in `user.DOSATTRIB`, in the form Samba reads and writes.
+
+Behind Samba's part, which smbd decodes without asking what follows, may stand set times (`kept_times`). When smbd
+stores attributes it drops them, and they have ended by then anyway.
+"""
 
 import errno
 import os
@@ -6,28 +10,34 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final, NamedTuple
 
+from smbserver.backend.posix import kept_times
+from smbserver.backend.posix.kept_times import KeptTimes
 from smbserver.nt.filetime import MAXIMUM
 
 XATTR: Final = "user.DOSATTRIB"
 
 # An NDR blob: an empty string and its padding, the version twice (union switch), then the version's fields.
 _HEAD = Struct("<2sHI")
+_V1 = Struct("<IIQQQQ")  # attrib, ea_size, size, alloc_size, create_time, change_time
+_V2 = Struct("<II")  # flags, attrib, and more that Samba does not read either
 _V3 = Struct("<IIIQQQQ")  # valid_flags, attrib, ea_size, size, alloc_size, create_time, change_time
 _V4 = Struct("<IIQQ")  # valid_flags, attrib, itime, create_time
 _V5 = Struct("<IIQ")  # valid_flags, attrib, create_time
 _HAS_ATTRIBUTES: Final = 0x01
 _HAS_CREATE_TIME: Final = 0x10
-MAX_SIZE: Final = 256  # the largest known form has 64 bytes; more is not ours
+_V5_END: Final = _HEAD.size + _V5.size
+MAX_SIZE: Final = 256  # smbd's own buffer; more is not ours
 
 # "Not there", "not possible here", "not ours to read": for all of them a file simply has no stored attributes.
 _ABSENT: Final = {errno.ENODATA, errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENOENT, errno.ENOSYS}
 
 
 class DosAttributes(NamedTuple):
-    """`attributes` and `creation_time` (FILETIME) as stored; None where nothing was."""
+    """`attributes` and `creation_time` (FILETIME) as stored, and set times; None where nothing was."""
 
     attributes: int | None
     creation_time: int | None
+    kept: KeptTimes | None = None
 
 
 NONE: Final = DosAttributes(None, None)
@@ -38,29 +48,52 @@ def decode(blob: bytes) -> DosAttributes:
     if len(blob) > MAX_SIZE:
         return NONE
     try:
-        text, version, switch = _HEAD.unpack_from(blob)
-        if text != b"\0\0" or version != switch & 0xFFFF:
-            return NONE
-        if version == 3:
-            valid, attributes, _, _, _, created, _ = _V3.unpack_from(blob, _HEAD.size)
-        elif version == 4:
-            valid, attributes, _, created = _V4.unpack_from(blob, _HEAD.size)
-        elif version == 5:
-            valid, attributes, created = _V5.unpack_from(blob, _HEAD.size)
-        else:
-            return NONE
+        return _decode(blob)
     except StructError:
+        return NONE
+
+
+def _decode(blob: bytes) -> DosAttributes:
+    if blob[:2] == b"0x":
+        return _decode_text(blob[2:])
+    text, version, switch = _HEAD.unpack_from(blob)
+    if text != b"\0\0" or version != switch & 0xFFFF:
+        return NONE
+    kept = None
+    if version == 5:
+        valid, attributes, created = _V5.unpack_from(blob, _HEAD.size)
+        if len(blob) > _V5_END:
+            kept = kept_times.decode(blob[_V5_END:])
+    elif version == 4:
+        valid, attributes, _, created = _V4.unpack_from(blob, _HEAD.size)
+    elif version == 3:
+        valid, attributes, _, _, _, created, _ = _V3.unpack_from(blob, _HEAD.size)
+    elif version == 2:
+        (_, attributes), valid, created = _V2.unpack_from(blob, _HEAD.size), _HAS_ATTRIBUTES, 0
+    elif version == 1:
+        attributes, _, _, _, created, _ = _V1.unpack_from(blob, _HEAD.size)
+        valid = _HAS_ATTRIBUTES | _HAS_CREATE_TIME
+    else:
         return NONE
     if created > MAXIMUM:
         created = 0
     return DosAttributes(
-        attributes if valid & _HAS_ATTRIBUTES else None, created if valid & _HAS_CREATE_TIME and created else None
+        attributes if valid & _HAS_ATTRIBUTES else None, created if valid & _HAS_CREATE_TIME and created else None, kept
     )
 
 
-def encode(attributes: int, creation_time: int) -> bytes:
+def _decode_text(blob: bytes) -> DosAttributes:
+    """Samba before 3.5 stored the attributes as text and nothing else."""
+    digits = blob.partition(b"\0")[0]
+    if not 0 < len(digits) <= 8 or not all(digit in b"0123456789abcdefABCDEF" for digit in digits):
+        return NONE
+    return DosAttributes(int(digits, 16), None)
+
+
+def encode(attributes: int, creation_time: int, kept: KeptTimes = kept_times.NOTHING) -> bytes:
     """The value to store."""
-    return _HEAD.pack(b"\0\0", 5, 5) + _V5.pack(_HAS_ATTRIBUTES | _HAS_CREATE_TIME, attributes, creation_time)
+    blob = _HEAD.pack(b"\0\0", 5, 5) + _V5.pack(_HAS_ATTRIBUTES | _HAS_CREATE_TIME, attributes, creation_time)
+    return blob if kept == kept_times.NOTHING else blob + kept_times.encode(kept)
 
 
 def load(target: int | str, follow: bool = True) -> DosAttributes:
@@ -73,6 +106,6 @@ def load(target: int | str, follow: bool = True) -> DosAttributes:
         raise
 
 
-def store(target: int | str, attributes: int, creation_time: int) -> None:
-    """Keep attributes and creation time. OSError where the file system has no user attributes."""
-    os.setxattr(target, XATTR, encode(attributes, creation_time))
+def store(target: int | str, attributes: int, creation_time: int, kept: KeptTimes = kept_times.NOTHING) -> None:
+    """Keep attributes, creation time and set times. OSError where the file system has no user attributes."""
+    os.setxattr(target, XATTR, encode(attributes, creation_time, kept))

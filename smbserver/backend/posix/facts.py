@@ -5,6 +5,7 @@ import stat
 from typing import Final
 
 from smbserver.backend.posix.dos_attributes import DosAttributes
+from smbserver.backend.posix.kept_times import DiskTimes, believed
 from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata
@@ -14,27 +15,36 @@ _MIX: Final = 0x9E3779B97F4A7C15
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
 
 
-def metadata_of(state: os.stat_result, dos: DosAttributes, root_device: int, hidden_by_name: bool) -> Metadata:
+def metadata_of(
+    state: os.stat_result, dos: DosAttributes, root_device: int, hidden_by_name: bool, born: int | None = None
+) -> Metadata:
     """Join what the file system knows and what was stored beside the file.
 
-    Without a stored creation time the older of modification and change stands in. A file nobody may write is READONLY;
-    a name with a leading dot is HIDDEN unless stored attributes say otherwise.
+    Without a stored creation time it is `born` (Unix nanoseconds), and where that is unknown or later the older of
+    modification and change. A file nobody may write is READONLY; one hidden by its name is so whatever is stored.
     """
     mode = state.st_mode
     is_directory = stat.S_ISDIR(mode)
+    stored, created, kept = dos
     written = state.st_mtime_ns // 100 + EPOCH_DIFFERENCE
     changed = state.st_ctime_ns // 100 + EPOCH_DIFFERENCE
-    stored, created = dos
     accessed = state.st_atime_ns // 100 + EPOCH_DIFFERENCE
+    if kept is not None:
+        holds = believed(kept, DiskTimes(accessed, written, changed))
+        changed = holds.change_time or changed
+        written = holds.write_time or written
+        accessed = holds.access_time or accessed
     if not (0 <= written <= MAXIMUM and 0 <= changed <= MAXIMUM and 0 <= accessed <= MAXIMUM):
         # A disk can hold times that no FILETIME can, before 1601 for one; a listing must not fail for that.
         written, changed, accessed = (max(0, min(time, MAXIMUM)) for time in (written, changed, accessed))
     if created is None:
-        created = written if written < changed else changed
-    if stored is None:
-        flags = attributes.HIDDEN if hidden_by_name else 0
-    else:
-        flags = stored & attributes.SETTABLE
+        if born is None:
+            created = written if written < changed else changed
+        else:
+            created = max(0, min(born // 100 + EPOCH_DIFFERENCE, MAXIMUM))
+    flags = 0 if stored is None else stored & attributes.SETTABLE
+    if hidden_by_name:
+        flags |= attributes.HIDDEN
     if is_directory:
         flags |= attributes.DIRECTORY
     elif not mode & 0o222:

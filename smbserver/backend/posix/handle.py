@@ -2,29 +2,41 @@
 
 import ctypes
 import errno
+import fcntl
+import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from smbserver.backend.base import LockMirror
-from smbserver.backend.posix import dos_attributes
+from smbserver.backend.posix import dos_attributes, kept_times
 from smbserver.backend.posix.disk_names import to_wire
+from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.kept_times import KeptTimes
 from smbserver.backend.posix.lock_mirror import PosixLockMirror
 from smbserver.backend.posix.page_cache import is_cached
 from smbserver.backend.posix.resolve import Resolver
+from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
 from smbserver.nt.filetime import to_unix_ns
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path
 from smbserver.nt.security import descriptor_from_mode
 
+log = logging.getLogger(__name__)
+
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 _FALLOC_FL_KEEP_SIZE: Final = 0x01
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _ANY_WRITE: Final = 0o222
 _fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+_O_NOATIME: Final[int] = getattr(os, "O_NOATIME", 0)
+_HOLDS_ACCESS: Final = 1
+_HOLDS_WRITE: Final = 2
+_HOLDS_CHANGE: Final = 4
+_STAMP_TRIES: Final = 4  # to store a change time: the second fits unless the machine stands still meanwhile
 # What a file system without room for attributes would lose; ARCHIVE alone is not worth an error.
 _WORTH_STORING: Final = attributes.READONLY | attributes.HIDDEN | attributes.SYSTEM
 
@@ -34,6 +46,7 @@ class PosixHandle:
 
     __slots__ = (
         "_fd",
+        "_held",
         "_hidden_by_name",
         "_nowait",
         "_path",
@@ -62,6 +75,7 @@ class PosixHandle:
         self._root_device = root_device
         self._hidden_by_name = bool(path) and path[-1].startswith(".")
         self._nowait = _NOWAIT != 0
+        self._held = 0  # the times that stay when something is done through this handle
         # Calls that an O_PATH descriptor refuses work through its entry in /proc.
         self._target: int | str = f"/proc/self/fd/{fd}" if path_only else fd
 
@@ -104,6 +118,12 @@ class PosixHandle:
 
     def write(self, data: memoryview | bytes, offset: int) -> None:
         """All of the data; a short write goes on until the error that caused it shows itself."""
+        if self._held:
+            self._holding(lambda: self._write(data, offset))
+            return
+        self._write(data, offset)
+
+    def _write(self, data: memoryview | bytes, offset: int) -> None:
         count = os.pwrite(self._fd, data, offset)
         while count < len(data):
             if count == 0:  # no file system does that; if one does, it must not hold the loop for ever
@@ -112,14 +132,35 @@ class PosixHandle:
             offset += count
             count = os.pwrite(self._fd, data, offset)
 
+    def _holding(self, change: Callable[[], None]) -> None:
+        """Do something and put the held times back."""
+        before = self.metadata()
+        change()
+        self.set_times(
+            None,
+            None,
+            before.last_write_time if self._held & _HOLDS_WRITE else None,
+            before.change_time if self._held & _HOLDS_CHANGE else None,
+        )
+
     def truncate(self, size: int) -> None:
         """Set the end of the file."""
-        os.ftruncate(self._fd, size)
+        if self._held:
+            self._holding(lambda: os.ftruncate(self._fd, size))
+        else:
+            os.ftruncate(self._fd, size)
 
     def allocate(self, size: int) -> None:
         """Reserve blocks where the file system can; where it cannot, writing will find out."""
         if _fallocate is None or size == 0:
             return
+        if self._held:
+            self._holding(lambda: self._allocate(size))
+        else:
+            self._allocate(size)
+
+    def _allocate(self, size: int) -> None:
+        assert _fallocate is not None
         while _fallocate(self._fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
             code = ctypes.get_errno()
             if code in (errno.EOPNOTSUPP, errno.ENOSYS):
@@ -135,39 +176,83 @@ class PosixHandle:
 
     def metadata(self) -> Metadata:
         """fstat and the stored attributes."""
-        return metadata_of(
-            os.fstat(self._fd), dos_attributes.load(self._target), self._root_device, self._hidden_by_name
-        )
+        state = os.fstat(self._fd)
+        dos = dos_attributes.load(self._target)
+        born = birth_time(self._fd) if dos.creation_time is None else None
+        return metadata_of(state, dos, self._root_device, self._hidden_by_name, born)
 
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
     ) -> None:
-        """Set times. POSIX keeps the change time itself, so a given one is not stored.
+        """Set times; what the file system keeps otherwise or not at all is stored beside the attributes.
 
-        Clients send all times in one request: a file system without room for the creation time still keeps the others.
+        Clients send all times in one request: a file system without room for stored ones still keeps the others.
         """
+        state = os.fstat(self._fd)
+        dos = dos_attributes.load(self._target)
+        before = self._believed(dos, state)
+        if change_time is None and self._held & _HOLDS_CHANGE:
+            change_time = before.change_time or kept_times.disk_times(state).changed
+        created = creation_time or self._created(dos)
         if access_time is not None or write_time is not None:
-            state = os.fstat(self._fd)
             accessed = state.st_atime_ns if access_time is None else to_unix_ns(access_time)
             written = state.st_mtime_ns if write_time is None else to_unix_ns(write_time)
             os.utime(self._target, ns=(accessed, written))
-        if creation_time is not None:
-            meta = self.metadata()
+            state = os.fstat(self._fd)
+        keep = kept_times.to_keep(before, kept_times.disk_times(state), access_time, write_time, change_time)
+        if creation_time is not None or keep != (dos.kept or kept_times.NOTHING):
             try:
-                dos_attributes.store(self._target, meta.attributes & attributes.SETTABLE, creation_time)
+                self._store(dos.attributes or 0, created, keep)
             except OSError as error:
                 if error.errno != errno.EOPNOTSUPP:
                     raise
 
+    def _believed(self, dos: DosAttributes, state: os.stat_result) -> KeptTimes:
+        if dos.kept is None:
+            return kept_times.NOTHING
+        return kept_times.believed(dos.kept, kept_times.disk_times(state))
+
+    def _created(self, dos: DosAttributes) -> int:
+        return dos.creation_time or self.metadata().creation_time
+
+    def _store(self, flags: int, creation_time: int, keep: KeptTimes) -> None:
+        """Store, and when a change time is among it until the stamp is what the file system shows."""
+        for _ in range(_STAMP_TRIES):
+            dos_attributes.store(self._target, flags, creation_time, keep)
+            if not keep.change_time:
+                return
+            changed = kept_times.disk_times(os.fstat(self._fd)).changed
+            if 0 <= changed - keep.stamp <= kept_times.TOLERANCE:
+                return
+            keep = keep._replace(stamp=changed)
+        log.warning("a change time was set and is not kept: the file's own moved %d times", _STAMP_TRIES)
+
+    def hold_times(self, access: bool, write: bool, change: bool) -> None:
+        """Write and change time are put back after a change; the access time the kernel leaves alone by itself."""
+        held = access * _HOLDS_ACCESS | write * _HOLDS_WRITE | change * _HOLDS_CHANGE
+        if (held ^ self._held) & _HOLDS_ACCESS and self._target == self._fd:
+            flags = fcntl.fcntl(self._fd, fcntl.F_GETFL) & ~_O_NOATIME
+            try:
+                fcntl.fcntl(self._fd, fcntl.F_SETFL, flags | (_O_NOATIME if access else 0))
+            except PermissionError:
+                pass  # not the file's owner: then nobody can keep the kernel from it, nor put it back
+        self._held = held
+
     def set_attributes(self, wanted: int) -> None:
         """Store attributes beside the creation time. To take READONLY away makes the file writable for its owner."""
-        meta = self.metadata()
-        if meta.attributes & attributes.READONLY & ~wanted:
-            mode = os.fstat(self._fd).st_mode
-            if not mode & _ANY_WRITE:  # the mode says READONLY too, and would go on saying it
-                os.chmod(self._target, stat.S_IMODE(mode) | stat.S_IWUSR)
+        state = os.fstat(self._fd)
+        dos = dos_attributes.load(self._target)
+        before = self._believed(dos, state)
+        disk = kept_times.disk_times(state)
+        change_time = before.change_time or disk.changed if self._held & _HOLDS_CHANGE else None
+        created = self._created(dos)
+        if not stat.S_ISDIR(state.st_mode) and not state.st_mode & _ANY_WRITE and not wanted & attributes.READONLY:
+            # The mode says READONLY too, and would go on saying it.
+            os.chmod(self._target, stat.S_IMODE(state.st_mode) | stat.S_IWUSR)
+        unsettable = (dos.attributes or 0) & ~attributes.SETTABLE
         try:
-            dos_attributes.store(self._target, wanted & attributes.SETTABLE, meta.creation_time)
+            keep = kept_times.to_keep(before, disk, None, None, change_time)
+            self._store(unsettable | wanted & attributes.SETTABLE, created, keep)
         except OSError as error:
             if error.errno != errno.EOPNOTSUPP or wanted & _WORTH_STORING:
                 raise
@@ -184,14 +269,13 @@ class PosixHandle:
         yield "..", self._parent_metadata() if self._path else own
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         try:
-            prefix = f"/proc/self/fd/{fd}/"
             with os.scandir(fd) as entries:
                 for entry in entries:
                     wire = to_wire(entry.name)
                     if wire is None:
                         continue
                     try:
-                        meta = self._entry_metadata(entry, wire, prefix)
+                        meta = self._entry_metadata(entry, wire, fd)
                     except FileNotFoundError:
                         continue  # removed while we list
                     if meta is not None:
@@ -199,7 +283,7 @@ class PosixHandle:
         finally:
             os.close(fd)
 
-    def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, prefix: str) -> Metadata | None:
+    def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
         hidden = wire.startswith(".")
         if entry.is_symlink():
             target = self._resolver.follow((*self._path, wire))
@@ -210,18 +294,22 @@ class PosixHandle:
                 if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
                     return None
                 dos = dos_attributes.load(f"/proc/self/fd/{target}")
-                return metadata_of(state, dos, self._root_device, hidden)
+                born = birth_time(target) if dos.creation_time is None else None
+                return metadata_of(state, dos, self._root_device, hidden, born)
             finally:
                 os.close(target)
         if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
             return None
         state = entry.stat(follow_symlinks=False)
-        dos = dos_attributes.load(prefix + entry.name, follow=False)
-        return metadata_of(state, dos, self._root_device, hidden)
+        dos = dos_attributes.load(f"/proc/self/fd/{fd}/{entry.name}", follow=False)
+        born = birth_time(fd, os.fsencode(entry.name)) if dos.creation_time is None else None
+        return metadata_of(state, dos, self._root_device, hidden, born)
 
     def _parent_metadata(self) -> Metadata:
         state = os.stat("..", dir_fd=self._fd)
-        return metadata_of(state, dos_attributes.NONE, self._root_device, False)
+        dos = dos_attributes.load(f"/proc/self/fd/{self._fd}/..")
+        born = birth_time(self._fd, b"..") if dos.creation_time is None else None
+        return metadata_of(state, dos, self._root_device, False, born)
 
     def is_empty(self) -> bool:
         """True when the directory has no entry at all, shown or not."""

@@ -13,7 +13,7 @@ from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
-from smbserver.backend.posix.syscalls import rename_no_replace
+from smbserver.backend.posix.syscalls import birth_time, rename_no_replace
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
@@ -148,7 +148,13 @@ class PosixBackend:
             dos = dos_attributes.load(self._root)
         else:
             dos = dos_attributes.load(f"/proc/self/fd/{located.parent}/{located.name}", follow=False)
-        located.metadata = metadata_of(state, dos, self._device, hidden)
+        born = None
+        if dos.creation_time is None:
+            if located.target >= 0 or located.is_root:
+                born = birth_time(located.target if located.target >= 0 else self._root)
+            else:
+                born = birth_time(located.parent, os.fsencode(located.name))
+        located.metadata = metadata_of(state, dos, self._device, hidden, born)
 
     def open(self, located: Located, read: bool, write: bool) -> PosixHandle:
         """Open and make sure that it is still what was located (OSError ESTALE otherwise)."""

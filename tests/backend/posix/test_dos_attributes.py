@@ -47,7 +47,13 @@ def test_older_versions() -> None:
     ("blob", "expected"),
     [
         (b"", NONE),
-        (b"0x20\0", NONE),
+        (b"0x20\0", DosAttributes(0x20, None)),
+        (b"0x26", DosAttributes(0x26, None)),
+        (b"0x", NONE),
+        (b"0x2g", NONE),
+        (b"0x123456789", NONE),
+        (bytes.fromhex("0000020002000000ffffffff22000000"), DosAttributes(0x22, None)),
+        (bytes.fromhex("000001000100000022000000") + bytes(20) + (7).to_bytes(16, "little"), DosAttributes(0x22, 7)),
         (bytes(300), NONE),
         (bytes.fromhex("000005000500000000000000220000000100000000000000"), DosAttributes(None, None)),
         (bytes.fromhex("000005000500000001000000220000000100000000000000"), DosAttributes(0x22, None)),
@@ -65,7 +71,7 @@ def test_incomplete_and_foreign(blob: bytes, expected: DosAttributes) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=60).map(lambda tail: bytes.fromhex("00000500") + tail)))
 def test_hostile_blobs_never_raise(blob: bytes) -> None:
-    attributes, created = decode(blob)
+    attributes, created, _ = decode(blob)
     assert attributes is None or 0 <= attributes < 1 << 32
     assert created is None or 0 < created <= MAXIMUM
 

@@ -71,11 +71,12 @@ def test_a_file_nobody_may_write_is_readonly(mode: int, readonly: bool) -> None:
     assert stored.attributes == attributes.READONLY
 
 
-def test_dot_files_are_hidden_unless_stored_attributes_say_otherwise() -> None:
+def test_names_hide_whatever_is_stored() -> None:
+    """As Samba's `hide dot files`; a stored HIDDEN says the same."""
     assert facts(hidden=True).attributes == attributes.HIDDEN
-    assert facts(hidden=True, dos=DosAttributes(None, 5)).attributes == attributes.HIDDEN
-    assert facts(hidden=True, dos=DosAttributes(attributes.ARCHIVE, None)).attributes == attributes.ARCHIVE
-    assert facts(hidden=True, dos=DosAttributes(0, None)).attributes == attributes.NORMAL
+    for stored in (0, attributes.ARCHIVE, attributes.HIDDEN):
+        expected = stored | attributes.HIDDEN
+        assert facts(hidden=True, dos=DosAttributes(stored, None)).attributes == expected
     assert facts(DIRECTORY, hidden=True).attributes == attributes.HIDDEN | attributes.DIRECTORY
 
 
