@@ -75,7 +75,11 @@ TIMING: Final = (
 LONG: Final = {"smb2.maxfid": 240.0, "smb2.notify.mask": 180.0}
 
 # `{local}` is the folder behind the share.
-SETTINGS: Final = {"smb2.samba3misc*": ("--option=torture:localdir={local}",)}
+SETTINGS: Final = {
+    "smb2.samba3misc*": ("--option=torture:localdir={local}",),
+    # SYNCHRONIZE alone opens a file since Windows 7, and by [MS-FSA] 2.1.5.1; the test takes Vista's word unless told.
+    "smb2.create.gentest": ("--option=torture:win7=yes",),
+}
 
 
 def matches(test: str, patterns: Iterable[str]) -> bool:

@@ -9,7 +9,16 @@ from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located
 from smbserver.commands.create_access import check_delete_on_close, granted_access, maximal_access
-from smbserver.commands.create_arguments import DELEGATE, MAKES, OVERWRITES, check_arguments, check_who
+from smbserver.commands.create_arguments import (
+    DELEGATE,
+    OVERWRITES,
+    check_arguments,
+    check_existing,
+    check_new,
+    check_who,
+    new_attributes,
+    overwritten_attributes,
+)
 from smbserver.commands.create_caching import (
     CachingRequest,
     caching_request,
@@ -130,6 +139,8 @@ def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Ope
 def _open_file(
     request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, durable: DurableRequest | None
 ) -> tuple[Open, int, Metadata]:
+    if "/" in request.name:  # in no name ([MS-FSCC] 2.1.5), so it is meant as "\\"; Samba takes it as that too
+        request = request._replace(name=request.name.replace("/", "\\"))
     check_arguments(request)
     path = wanted_path(request.name)
     for _ in range(_TRIES):
@@ -183,21 +194,14 @@ def _open_existing(
     assert meta is not None
     assert identity is not None
     disposition, options = request.create_disposition, request.create_options
-    if disposition == attributes.FILE_CREATE:
-        raise StatusError(status.OBJECT_NAME_COLLISION)
-    if meta.is_directory:
-        if options & attributes.FILE_NON_DIRECTORY_FILE:
-            raise StatusError(status.FILE_IS_A_DIRECTORY)
-        if disposition in OVERWRITES:
-            raise StatusError(status.OBJECT_NAME_COLLISION)
-    elif options & attributes.FILE_DIRECTORY_FILE:
-        raise StatusError(status.NOT_A_DIRECTORY)
+    check_existing(request, meta, not located.path)
     overwrite = disposition in OVERWRITES
     maximal = maximal_access(tree, meta)
     granted = granted_access(request, maximal)
     if overwrite:
         # Truncation is a write, whatever the client asked to be granted (Samba's CVE-2023-4091).
-        if not maximal & access.FILE_WRITE_DATA:
+        needed = access.FILE_WRITE_DATA | (access.DELETE if disposition == attributes.FILE_SUPERSEDE else 0)
+        if needed & ~maximal:
             raise StatusError(status.ACCESS_DENIED)
         kept = attributes.HIDDEN | attributes.SYSTEM
         if meta.attributes & kept & ~request.file_attributes:
@@ -219,7 +223,7 @@ def _open_existing(
     if overwrite:
         try:
             handle.truncate(0)
-            handle.set_attributes(request.file_attributes | attributes.ARCHIVE)
+            handle.set_attributes(overwritten_attributes(request))
             _allocate(request, handle)
         except BaseException:
             handle.close()
@@ -230,22 +234,18 @@ def _open_existing(
 def _make(
     request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located
 ) -> tuple[Handle, int, int]:
-    if request.create_disposition not in MAKES:
-        raise StatusError(status.OBJECT_NAME_NOT_FOUND)
+    check_new(request)
     is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
     needed = access.FILE_ADD_SUBDIRECTORY if is_directory else access.FILE_ADD_FILE
     if not tree.maximal_access & needed:
         raise StatusError(status.ACCESS_DENIED)
     granted = granted_access(request, tree.maximal_access)
     check_delete_on_close(request, granted, None)
-    wanted = request.file_attributes & attributes.SETTABLE
-    if is_directory and wanted & attributes.TEMPORARY:
-        raise StatusError(status.INVALID_PARAMETER)
     now = work.connection.server.runtime.now()
     if is_directory:
-        handle = backend.create_directory(located, wanted, now)
+        handle = backend.create_directory(located, new_attributes(request), now)
     else:
-        handle = backend.create_file(located, wanted | attributes.ARCHIVE, now)
+        handle = backend.create_file(located, new_attributes(request), now)
         try:
             _allocate(request, handle)
         except BaseException:

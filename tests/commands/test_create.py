@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.client import commands
+from conformance.client import commands, queries
 from conformance.client.protocol import (
     CREATE_NEW,
     DELETE,
@@ -48,6 +48,14 @@ def asked(tree: Tree, name: str, access: int = GENERIC_READ, disposition: int = 
         ({"options": DIRECTORY_FILE, "disposition": SUPERSEDE}, status.INVALID_PARAMETER),
         ({"options": DELETE_ON_CLOSE}, status.ACCESS_DENIED),
         ({"options": 0x2000}, status.NOT_SUPPORTED),
+        ({"options": 0x80}, status.NOT_SUPPORTED),
+        ({"options": 0x00100000}, status.NOT_SUPPORTED),
+        ({"options": 0x01000000}, status.INVALID_PARAMETER),
+        ({"options": DIRECTORY_FILE | 0x4}, status.INVALID_PARAMETER),
+        ({"options": DIRECTORY_FILE | 0x800}, status.INVALID_PARAMETER),
+        ({"attributes": 0x40}, status.INVALID_PARAMETER),
+        ({"attributes": 0x8}, status.INVALID_PARAMETER),
+        ({"attributes": 0x8000}, status.INVALID_PARAMETER),
     ],
 )
 def test_arguments(tree: Tree, given: dict[str, int], expected: int) -> None:
@@ -65,6 +73,19 @@ def test_arguments(tree: Tree, given: dict[str, int], expected: int) -> None:
         ("folder", {"options": NON_DIRECTORY_FILE}, status.FILE_IS_A_DIRECTORY),
         ("folder\\", {}, status.SUCCESS),
         ("file\\", {"options": NON_DIRECTORY_FILE}, status.OBJECT_NAME_INVALID),
+        ("file\\", {}, status.OBJECT_NAME_INVALID),
+        ("new\\", {"disposition": CREATE_NEW}, status.OBJECT_NAME_INVALID),
+        ("new\\", {"disposition": CREATE_NEW, "options": DIRECTORY_FILE}, status.SUCCESS),
+        ("folder/", {}, status.SUCCESS),
+        ("folder/../file", {}, status.SUCCESS),
+        ("/file", {}, status.INVALID_PARAMETER),
+        ("folder/../../file", {}, status.OBJECT_PATH_SYNTAX_BAD),
+        ("", {"disposition": CREATE_NEW, "options": DIRECTORY_FILE}, status.ACCESS_DENIED),
+        ("", {"disposition": OVERWRITE}, status.ACCESS_DENIED),
+        ("folder", {"disposition": OVERWRITE}, status.OBJECT_NAME_COLLISION),
+        ("new", {"disposition": CREATE_NEW, "attributes": 0x4000}, status.ACCESS_DENIED),
+        ("file", {"disposition": OVERWRITE, "attributes": 0x4000}, status.ACCESS_DENIED),
+        ("file", {"attributes": 0x4000}, status.SUCCESS),
         ("\\file", {}, status.INVALID_PARAMETER),
         ("FILE", {}, status.SUCCESS),
         ("", {"access": DELETE, "options": DELETE_ON_CLOSE}, status.CANNOT_DELETE),
@@ -93,3 +114,28 @@ def test_a_temporary_folder_is_nonsense(tree: Tree) -> None:
 def test_unbuffered_opens_do_not_append(tree: Tree) -> None:
     file = tree.open("file", access=0x7, options=0x8)
     assert file.query(1, 8) == b"\3\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "stored"),
+    [(0, 0x20), (0x80, 0x20), (0x27, 0x27), (0x1100, 0x1120), (0x10, 0x20), (0xE00, 0x20), (0x2000, 0x2020)],
+)
+def test_attributes_of_a_new_file(tree: Tree, wanted: int, stored: int) -> None:
+    """[MS-FSA] 2.1.5.1.1: what a client may set, and ARCHIVE."""
+    created = tree.call(commands.create("new", access=GENERIC_READ, disposition=CREATE_NEW, attributes=wanted))
+    assert commands.decode_create(created).attributes == stored
+
+
+def test_attributes_of_an_overwritten_file(tree: Tree) -> None:
+    """Those of the request in place of the old ones, without NOT_CONTENT_INDEXED."""
+    for wanted, stored in ((0x2121, 0x121), (0x22, 0x22)):
+        tree.open("f", disposition=OPEN_IF).close()
+        reply = tree.call(commands.create("f", access=GENERIC_READ, disposition=SUPERSEDE, attributes=wanted))
+        created = commands.decode_create(reply)
+        assert created.attributes == stored
+        tree.call(commands.close(created.file_id))
+        if wanted & 1:  # nobody overwrites a file that is READONLY
+            assert asked(tree, "f", disposition=SUPERSEDE) == status.ACCESS_DENIED
+            f = tree.open("f", access=0x100)
+            f.set(1, 4, queries.basic_data(attributes=0x80))
+            f.close()
