@@ -65,6 +65,8 @@ _SESSION_TREE: Final = SESSION | TREE
 _ALL: Final = SESSION | TREE | OPEN
 
 _FIRST_WITH_SEQUENCES: Final = 0x0300
+# Only work on a descriptor whose permission was checked when it was opened; all others act as the tree's local user.
+_ON_DESCRIPTOR: Final = (header.READ, header.WRITE)
 _IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must not be done twice
 
 _BODY_SIZE = Struct("<H")
@@ -141,7 +143,10 @@ def complete(work: Work, pending: Pending[object]) -> Outcome:
         return error_reply(status.CANCELLED)
     try:
         # What a further Pending waits for is of no interest here, but its type is invariant.
-        return cast(Outcome, pending.finish(pending.waiter.result()))
+        if work.tree is None or work.tree.acting is None:
+            return cast(Outcome, pending.finish(pending.waiter.result()))
+        with work.tree.acting:
+            return cast(Outcome, pending.finish(pending.waiter.result()))
     except Exception as failure:  # noqa: BLE001 - as above
         return _refused(work, failure)
 
@@ -190,7 +195,11 @@ def _run(work: Work, compound: Compound) -> Outcome:
     if work.connection.dialect is None and work.command != header.NEGOTIATE:
         raise ProtocolViolation("a command before NEGOTIATE")
     _settle(work, compound, command)
-    return command.handle(command.decode(message), work)
+    request, tree = command.decode(message), work.tree
+    if tree is None or tree.acting is None or work.command in _ON_DESCRIPTOR:
+        return command.handle(request, work)
+    with tree.acting:
+        return command.handle(request, work)
 
 
 def _settle(work: Work, compound: Compound, command: Command) -> None:

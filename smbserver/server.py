@@ -17,17 +17,19 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final, TypeVar
 
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.memory import MemoryBackend
-from smbserver.backend.posix import LocalChanges, PosixBackend, own_user
+from smbserver.backend.posix import Creation, FsUsers, LocalChanges, PosixBackend, own_user
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
 from smbserver.errors import ConfigError
+from smbserver.host_users import mapped_users, needs_switching, share_owner
 from smbserver.interfaces import listening_interfaces
 from smbserver.listening import BACKLOG, listen
 from smbserver.machine_id import sid_seed
@@ -62,8 +64,10 @@ _WRITING: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
 class AsyncioRuntime:
     """See `objects.runtime.Runtime`: the real clock, the real randomness, real threads."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, users: FsUsers | None = None) -> None:
+        """With `users` a thread is whoever the loop was when it gave the work away."""
         self._loop = loop
+        self._users = users
         self._threads = ThreadPoolExecutor(THREADS, "smbserver-io")
 
     def now(self) -> int:
@@ -77,6 +81,8 @@ class AsyncioRuntime:
     def offload(self, call: Callable[[], T]) -> Waiter[T]:
         """Run in a thread, resolve on the loop."""
         waiter: Waiter[T] = Waiter()
+        if self._users is not None:
+            call = self._users.carried(call)
         future = self._loop.run_in_executor(self._threads, call)
 
         def done(finished: "asyncio.Future[T]") -> None:
@@ -121,6 +127,7 @@ class Server:
         self._state: ServerState | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._local_changes: LocalChanges | None = None
+        self._users: FsUsers | None = None
 
     async def __aenter__(self) -> "Server":
         await self.start()
@@ -135,9 +142,10 @@ class Server:
         settings = self.settings
         try:
             accounts = Accounts([Account.from_password(*user) for user in settings.users], settings.guest)
-            self._runtime = AsyncioRuntime(loop)
+            local_users = self._local_users()
+            self._runtime = AsyncioRuntime(loop, self._users)
             for share in settings.shares:
-                self._shares.append(_open_share(share, self._runtime))
+                self._shares.append(_open_share(share, self._runtime, self._users is not None))
                 if not share.in_memory and not share.read_only and not os.access(share.path, os.W_OK):
                     self.notes.append(_may_not("write to", share.path))
             policy = Policy(
@@ -161,14 +169,18 @@ class Server:
                 policy,
                 secrets.token_bytes(16),
                 sid_seed(name),
-                LocalUsers(own_user()),
+                local_users,
             )
             watches = self._state.files.watches
-            self._local_changes = LocalChanges(watches, self._runtime.later, loop.add_reader, loop.remove_reader)
+            self._local_changes = LocalChanges(
+                watches, self._runtime.later, loop.add_reader, loop.remove_reader, self.own_rights()
+            )
             watches.local = self._local_changes
             self._listeners, note = listen(settings.bind, settings.port)
             if note is not None:
                 self.notes.insert(0, note)
+            if self._users is not None:
+                _begin(self._users)
         except BaseException:
             self._release(wait=True)
             raise
@@ -176,6 +188,27 @@ class Server:
         self._state.interfaces = partial(listening_interfaces, list(self.addresses))
         for listener in self._listeners:
             self._watch(listener)
+
+    def own_rights(self) -> AbstractContextManager[object]:
+        """The context in which this thread does with files what it could before the server began to act as others."""
+        return nullcontext() if self._users is None else self._users.as_server
+
+    def _local_users(self) -> LocalUsers:
+        """Whom clients act as. Every mapped user is entered once, so that one who cannot be shows now."""
+        own, settings = own_user(), self.settings
+        if not needs_switching(settings, own):
+            on_disk = not all(share.in_memory for share in settings.shares)
+            if own.uid == 0 and on_disk:
+                self.notes.append("all clients act as root here: --act-as-users, or owner= of a share, changes that")
+            return LocalUsers(own)
+        mapped, guest = mapped_users(settings)
+        owners = [share_owner(share)[0] for share in settings.shares]
+        try:
+            users = self._users = FsUsers()
+            users.check([user for user in (*(mapped or {}).values(), *owners, guest) if user is not None])
+        except OSError as error:
+            raise ConfigError(f"acting as other users is not possible here: {error.strerror}") from None
+        return LocalUsers(own, users.acting, mapped, guest)
 
     def _watch(self, listener: socket.socket) -> None:
         if self._loop is not None and listener in self._listeners:
@@ -303,6 +336,9 @@ class Server:
             if share.backend is not None:
                 share.backend.close()
         self._shares = []
+        if self._users is not None:
+            self._users.end()
+            self._users = None
 
 
 async def _until(reached: Callable[[], bool], end: float) -> bool:
@@ -324,12 +360,20 @@ def _flushed(opened: Open, waiter: Waiter[None]) -> None:
         log.error("%r could not be flushed: %s", "\\".join(opened.path), error.strerror)
 
 
-def _open_share(share: ShareSettings, runtime: AsyncioRuntime) -> Share:
+def _begin(users: FsUsers) -> None:
+    try:
+        users.begin()
+    except OSError as error:
+        raise ConfigError(f"acting as other users is not possible here: {error.strerror}") from None
+
+
+def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool) -> Share:
     if share.in_memory:
         memory = MemoryBackend(runtime.now)
         return Share(share.name, memory, share.comment, share.read_only, share.encrypt)
     try:
-        backend = PosixBackend(share.path)
+        creation = Creation(share.file_mode, share.directory_mode)
+        backend = PosixBackend(share.path, creation=creation, many_users=many_users)
     except FileNotFoundError:
         raise ConfigError(f"share {share.name}: no such directory: {share.path}") from None
     except NotADirectoryError:
@@ -341,7 +385,8 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime) -> Share:
     if not os.access(share.path, os.X_OK):
         backend.close()
         raise ConfigError(f"share {share.name}: {_may_not('enter', share.path)}")
-    return Share(share.name, backend, share.comment, share.read_only, share.encrypt)
+    owner, group = share_owner(share) if many_users else (None, None)
+    return Share(share.name, backend, share.comment, share.read_only, share.encrypt, owner, group)
 
 
 def _may_not(what: str, path: str) -> str:

@@ -238,8 +238,11 @@ class World:
         policy: Policy | None = None,
         guest: bool = False,
         shares: Sequence[Share] | None = None,
+        local_users: LocalUsers | None = None,
     ) -> None:
-        """`shares` replaces the two usual ones; `folder` is an empty folder of the test."""
+        """`shares` replaces the two usual ones, whose folders are made either way; `folder` is an empty folder of the
+        test. `local_users` says whom clients act as; usually nobody switches.
+        """
         self.data = folder / "data"
         self.ro = folder / "ro"
         self.data.mkdir()
@@ -261,7 +264,7 @@ class World:
             self.shares,
             policy if policy is not None else Policy(),
             bytes(range(16)),
-            local_users=LocalUsers(own_user()),
+            local_users=local_users or LocalUsers(own_user()),
         )
         self.connections = 0
         self._clients: list[ClientConnection] = []

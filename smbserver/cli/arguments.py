@@ -21,6 +21,16 @@ examples:
   python -m smbserver --share . --user ann --port 1445              a given user, a given port
   python -m smbserver --config smbserver.toml
 
+options of a share, behind a colon: --share /srv/in:owner=www-data,file-mode=0664
+  ro                    read-only
+  owner=USER            everybody acts as this local user here: new files are his (needs root)
+  group=GROUP           everybody has this group here: new files get it (needs root)
+  file-mode=0664        permissions of new files, directory-mode=2775 those of new directories; "inherit" takes the
+                        ones of the directory; default 0666 and 0777 less the umask
+
+local users: with --act-as-users the kernel checks each request as it would check that user's own programs. Users and
+  their groups are read once, at the start. Root is nobody's local user.
+
 passwords: whoever may list this machine's processes (ps) can read a password given with --user.
   Better: --password-file, lines NAME:PASSWORD, chmod 600; or SMBSERVER_PASSWORD.
 
@@ -28,11 +38,14 @@ configuration file (TOML; every key may be left out; relative paths start at the
   server_name = "NAS"           guest = false              bind = ["0.0.0.0", "::"]     port = 445
   signing = "required"          encryption = "offered"     min_dialect = "2.0.2"        max_dialect = "3.1.1"
   password_file = "passwords"   delay_failed_logins = true
+  act_as_users = false          guest_acts_as = "nobody"
   [[share]]                     once for each share
   name = "films"                path = "/srv/films"
   read_only = true              encrypt = false            comment = "no spoilers"
+  owner = "www-data"            group = "www-data"         file_mode = "0664"           directory_mode = "2775"
   [[user]]                      once for each user
   name = "ann"                  password = "secret"        then the file must not be readable by others
+  acts_as = "anna"              the local user, where its name differs
   [limits]
   connections = 4096            connections_per_address = 1024
   login_seconds = 30            drain_seconds = 10
@@ -61,11 +74,16 @@ def parser() -> _Parser:
         allow_abbrev=False,
     )
     add = p.add_argument
-    add("--share", action="append", metavar="[NAME=]DIR[:ro]", help="a directory to share; :ro read-only; repeatable")
+    share_help = "a directory to share; repeatable; options are separated by commas, see below"
+    add("--share", action="append", metavar="[NAME=]DIR[:OPTIONS]", help=share_help)
     add("--user", action="append", metavar="NAME[:PASSWORD]", help="who may log in; repeatable; see passwords below")
     add("--password-file", metavar="FILE", help="accounts, one NAME:PASSWORD a line; must not be readable by others")
     guest_help = "let anybody in without a password; nothing they do is signed or sealed"
     add("--guest", action=argparse.BooleanOptionalAction, default=None, help=guest_help)
+    act_help = "started as root, each user acts as the local user of that name, by the kernel's rules; see below"
+    add("--act-as-users", action=argparse.BooleanOptionalAction, default=None, help=act_help)
+    add("--map-user", action="append", metavar="NAME=LOCAL", help="this user acts as another local user; repeatable")
+    add("--guest-acts-as", metavar="LOCAL", help="whom guests act as; default nobody")
     add("--bind", action="append", metavar="ADDRESS", help="listen here only; repeatable; default everywhere")
     add("--port", metavar="N", help="default 445, or 1445 where that is not possible; 0 takes any free one")
     add("--config", metavar="FILE", help="a configuration file; see below")
@@ -111,6 +129,9 @@ def layer_from(arguments: argparse.Namespace) -> Layer:
         min_dialect=_one("--min-dialect", arguments.min_dialect, words.dialect),
         max_dialect=_one("--max-dialect", arguments.max_dialect, words.dialect),
         server_name=arguments.name,
+        act_as_users=arguments.act_as_users,
+        local_users=_each("--map-user", arguments.map_user, words.mapped_user),
+        guest_acts_as=arguments.guest_acts_as,
         host_locks=True if arguments.host_locks else None,
         torture=True if arguments.torture else None,
     )

@@ -67,7 +67,8 @@ async def _serve(chosen: Chosen, ready_file: str | None) -> bool:
         loop.add_signal_handler(number, end)
     if ready_file is not None:
         try:
-            _write_ready(ready_file, server)
+            with server.own_rights():
+                _write_ready(ready_file, server)
         except OSError as error:
             await server.stop(0)
             raise ConfigError(f"--ready-file {ready_file} cannot be written: {error.strerror}") from None

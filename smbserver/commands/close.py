@@ -18,5 +18,7 @@ def close(request: wire.CloseRequest, work: Work) -> Reply:
         except OSError as error:  # the open ends all the same; the reply says that it has no attributes
             log.info("%s: no attributes at close: %s", work.connection.name, error.strerror)
     work.need_session().opens.pop(opened.volatile_id, None)
-    opened.close(work.connection.server.files)
+    problem = opened.close(work.connection.server.files)
+    if problem is not None:
+        raise problem  # data that had been acknowledged is lost: the client must hear it, though the open is gone
     return Reply([body])

@@ -23,5 +23,5 @@ def set_disposition(data: memoryview, opened: Open, work: Work) -> Waiter[None] 
         raise StatusError(status.DIRECTORY_NOT_EMPTY)
     wait = opened.state.break_handles(opened.holder.key)
     if wait is None:
-        opened.state.set_delete(opened.path, opened.backend)
+        opened.state.set_delete(opened.path, opened.backend, opened.tree.acting)
     return wait

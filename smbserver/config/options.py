@@ -32,6 +32,9 @@ class Layer:
     max_dialect: int | None = None
     server_name: str | None = None
     delay_failed_logins: bool | None = None
+    act_as_users: bool | None = None
+    local_users: tuple[tuple[str, str], ...] | None = None
+    guest_acts_as: str | None = None
     host_locks: bool | None = None
     torture: bool | None = None
     connections: int | None = None
@@ -70,6 +73,9 @@ def combine(layers: Sequence[Layer], make_password: Callable[[], str], invoking_
         server_name=_first("", (layer.server_name for layer in layers)),
         limits=limits,
         delay_failed_logins=_first(True, (layer.delay_failed_logins for layer in layers)),
+        act_as_users=_first(False, (layer.act_as_users for layer in layers)),
+        local_users=_first((), (layer.local_users for layer in layers)),
+        guest_acts_as=_first("", (layer.guest_acts_as for layer in layers)),
         host_locks=_first(False, (layer.host_locks for layer in layers)),
         torture=_first(False, (layer.torture for layer in layers)),
     )

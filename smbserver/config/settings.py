@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from smbserver.auth.accounts import upper_case
 from smbserver.errors import ConfigError
 from smbserver.objects.server_state import Encryption
 
@@ -11,6 +12,12 @@ FALLBACK_PORT: Final = 1445  # where the process may not use ports below 1024, o
 ALL_ADDRESSES: Final = ("0.0.0.0", "::")
 MAX_SHARE_NAME: Final = 80  # [MS-SRVS] 2.2.4.23: longer names are not listed by clients
 MAX_SERVER_NAME: Final = 15  # a NetBIOS name ([MS-NLMP] 2.2.2.1 MsvAvNbComputerName)
+INHERIT: Final = -1  # a mode: what the directory has
+OWNER_FILE: Final = 0o600  # without these bits a client could not open again what it has made
+OWNER_DIRECTORY: Final = 0o700
+_MOST_FILE: Final = 0o777
+_MOST_DIRECTORY: Final = 0o3777  # with setgid and the sticky bit
+DEFAULT_GUEST: Final = "nobody"
 IN_MEMORY: Final = "memory:"  # the path of a share that lives in this process only
 
 DIALECT_NAMES: Final = {"2.0.2": 0x0202, "2.1": 0x0210, "3.0": 0x0300, "3.0.2": 0x0302, "3.1.1": 0x0311}
@@ -21,13 +28,22 @@ _RESERVED: Final = ("IPC$", "PIPE", "MAILSLOT")  # [MS-FSCC] 2.1.6 and [MS-SMB2]
 
 @dataclass(frozen=True)
 class ShareSettings:
-    """One share. `path` is a directory, or IN_MEMORY."""
+    """One share. `path` is a directory, or IN_MEMORY.
+
+    `owner`: the local user whom everybody acts as here; `group`: the group that takes the place of everybody's own; by
+    name or number, empty for none, and only for root. `file_mode`, `directory_mode`: permissions of what is made here,
+    INHERIT, or None for 0666 and 0777 less the process's umask.
+    """
 
     name: str
     path: str
     read_only: bool = False
     encrypt: bool = False
     comment: str = ""
+    owner: str = ""
+    group: str = ""
+    file_mode: int | None = None
+    directory_mode: int | None = None
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > MAX_SHARE_NAME or not _FORBIDDEN.isdisjoint(self.name):
@@ -36,6 +52,11 @@ class ShareSettings:
             )
         if self.name.upper() in _RESERVED:
             raise ConfigError(f"the share name {self.name!r} is reserved")
+        _check_mode(self.file_mode, "file", OWNER_FILE, _MOST_FILE)
+        _check_mode(self.directory_mode, "directory", OWNER_DIRECTORY, _MOST_DIRECTORY)
+        modes = (self.file_mode, self.directory_mode)
+        if self.in_memory and (self.owner or self.group or modes != (None, None)):
+            raise ConfigError(f"the share {self.name!r} lives in memory: nothing there has an owner, a group or a mode")
 
     @property
     def in_memory(self) -> bool:
@@ -66,6 +87,10 @@ class Settings:
     """A server's settings. `users` are (name, password).
 
     `port` None: 445 where possible, else 1445; 0: any free port. `delay_failed_logins`: see `auth.failed_logins`.
+    `act_as_users`: each user acts as a local user, by the kernel's rules; only for root, and the thread that runs the
+    server is nobody (uid 65534) in file systems while it does. `local_users` are (name, name on this machine) of those
+    whose names differ; `guest_acts_as`: the local user of guests, empty for DEFAULT_GUEST. The owner or group of a
+    share takes the thread in the same way.
     `host_locks`: local programs see the clients' byte-range locks. `torture`: the hook of `commands.ioctl_torture`.
     """
 
@@ -81,6 +106,9 @@ class Settings:
     server_name: str = ""
     limits: Limits = Limits()
     delay_failed_logins: bool = True
+    act_as_users: bool = False
+    local_users: tuple[tuple[str, str], ...] = ()
+    guest_acts_as: str = ""
     host_locks: bool = False
     torture: bool = False
 
@@ -103,6 +131,25 @@ class Settings:
         ):
             raise ConfigError("a share demands encryption, but encryption is off or --max-dialect is below 3.0")
         check_server_name(self.server_name)
+        self._check_local_users()
+
+    def _check_local_users(self) -> None:
+        if not self.act_as_users:
+            if self.local_users:
+                raise ConfigError("--map-user (acts_as) means nothing without --act-as-users (act_as_users = true)")
+            if self.guest_acts_as:
+                raise ConfigError("--guest-acts-as (guest_acts_as) means nothing without --act-as-users")
+            return
+        if self.guest_acts_as and not self.guest:
+            raise ConfigError("--guest-acts-as (guest_acts_as) means nothing without --guest (guest = true)")
+        accounts = {upper_case(name) for name, _ in self.users}
+        mapped = set()
+        for name, _ in self.local_users:
+            if upper_case(name) not in accounts:
+                raise ConfigError(f"--map-user (acts_as) names {name}, who is no user here: --user {name} makes one")
+            if upper_case(name) in mapped:
+                raise ConfigError(f"the user {name} is mapped twice")
+            mapped.add(upper_case(name))
 
 
 def check_port(port: int) -> None:
@@ -115,6 +162,15 @@ def check_server_name(name: str) -> None:
     """Raises ConfigError. Empty means the host's own."""
     if len(name) > MAX_SERVER_NAME or not _FORBIDDEN_IN_SERVER.isdisjoint(name):
         raise ConfigError(f"not a server name: {name!r} (up to {MAX_SERVER_NAME} letters, digits, - and _)")
+
+
+def _check_mode(mode: int | None, what: str, least: int, most: int) -> None:
+    if mode is None or mode == INHERIT:
+        return
+    if mode & ~most or mode < 0:
+        raise ConfigError(f"not a {what} mode: {mode:04o} (at most {most:04o})")
+    if mode & least != least:
+        raise ConfigError(f"the {what} mode {mode:04o} locks its owner out: it needs at least {least:04o}")
 
 
 def _shown() -> str:

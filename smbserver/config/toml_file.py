@@ -12,6 +12,7 @@ from smbserver.config import words
 from smbserver.config.options import Layer
 from smbserver.config.password_file import check_private, decode, read_file
 from smbserver.config.settings import Limits, ShareSettings, check_port, check_server_name
+from smbserver.config.share_options import octal_mode
 from smbserver.config.toml_lines import Path, find_lines
 from smbserver.errors import ConfigError
 
@@ -169,9 +170,11 @@ def _top(table: _Table, folder: str) -> Layer:
     password_file = table.text("password_file")
     port = table.number("port")
     name = table.text("server_name")
+    named = None if users is None else tuple(_user(each) for each in users)
+    acts_as = tuple((user.name, user.acts_as) for user in named or () if user.acts_as is not None)
     layer = Layer(
         shares=None if shares is None else tuple(_share(each, folder) for each in shares),
-        users=None if users is None else tuple(_user(each) for each in users),
+        users=named,
         password_file=None if password_file is None else words.share_path(password_file, folder),
         guest=table.flag("guest"),
         bind=table.texts("bind"),
@@ -182,6 +185,9 @@ def _top(table: _Table, folder: str) -> Layer:
         max_dialect=table.convert("max_dialect", words.dialect),
         server_name=name,
         delay_failed_logins=table.flag("delay_failed_logins"),
+        act_as_users=table.flag("act_as_users"),
+        local_users=acts_as or None,
+        guest_acts_as=table.text("guest_acts_as"),
         connections=limits.number("connections"),
         connections_per_address=limits.number("connections_per_address"),
         login_seconds=limits.seconds("login_seconds"),
@@ -207,14 +213,20 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     name, path = table.need("name"), table.need("path")
     read_only, encrypt = table.flag("read_only") or False, table.flag("encrypt") or False
     comment = table.text("comment") or ""
+    owner, group = table.text("owner") or "", table.text("group") or ""
+    file_mode, directory_mode = table.convert("file_mode", octal_mode), table.convert("directory_mode", octal_mode)
     table.finish()
     if not path:
         raise table.problem("path", "path is empty")
     full = words.share_path(path, folder)
-    return table.check("name", lambda: ShareSettings(name, full, read_only, encrypt, comment))
+    made = partial(ShareSettings, name, full, read_only, encrypt, comment)
+    table.check("name", made)
+    table.check("file_mode", partial(made, file_mode=file_mode))
+    table.check("directory_mode", partial(made, directory_mode=directory_mode))
+    return table.check("owner" if owner else "group", partial(made, owner, group, file_mode, directory_mode))
 
 
 def _user(table: _Table) -> words.User:
-    name, password = table.need("name"), table.text("password")
+    name, password, acts_as = table.need("name"), table.text("password"), table.text("acts_as")
     table.finish()
-    return table.check("name", lambda: words.User(name, password))
+    return table.check("name", lambda: words.User(name, password, acts_as))

@@ -4,10 +4,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, TypeVar
 
 from smbserver.auth.accounts import Account
 from smbserver.config.settings import DIALECT_NAMES, IN_MEMORY, ShareSettings, check_port
+from smbserver.config.share_options import split_options
 from smbserver.errors import ConfigError
 from smbserver.objects.server_state import Encryption
 
@@ -18,15 +20,15 @@ ENCRYPTION_WORDS: Final = {each.value: each for each in Encryption}
 _SWITCH_WORDS: Final = {"1": True, "yes": True, "true": True, "on": True} | dict.fromkeys(
     ("0", "no", "false", "off"), False
 )
-_READ_ONLY: Final = ":ro"
 
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who may log in. `password` None: found or made later."""
+    """Somebody who may log in. `password` None: found or made later. `acts_as`: a local user, None: his namesake."""
 
     name: str
     password: str | None = field(default=None, repr=False)
+    acts_as: str | None = None
 
     def __post_init__(self) -> None:
         Account(self.name, b"")  # refuses what no client could send as a name
@@ -44,21 +46,28 @@ def said_in(place: str) -> Iterator[None]:
 
 
 def share(text: str) -> ShareSettings:
-    """`[NAME=]PATH[:ro]`. Raises ConfigError."""
-    name, separator, path = text.partition("=")
+    """`[NAME=]PATH[:OPTION,...]`, see `share_options`. Raises ConfigError."""
+    place, options = split_options(text)
+    name, separator, path = place.partition("=")
     if not separator or "/" in name:
-        name, path = "", text
-    read_only = path.endswith(_READ_ONLY)
-    if read_only:
-        path = path.removesuffix(_READ_ONLY)
+        name, path = "", place
     if not path:
         raise ConfigError(f"{text!r} names no directory: write DIR or NAME=DIR")
     path = share_path(path)
+    make = partial(
+        ShareSettings,
+        path=path,
+        read_only=options.read_only,
+        owner=options.owner,
+        group=options.group,
+        file_mode=options.file_mode,
+        directory_mode=options.directory_mode,
+    )
     if name:
-        return ShareSettings(name, path, read_only)
+        return make(name)
     name = "memory" if path == IN_MEMORY else os.path.basename(path) or "root"
     try:
-        return ShareSettings(name, path, read_only)
+        return make(name)
     except ConfigError as problem:
         raise ConfigError(f"{problem}: give it another one with NAME={text}") from None
 
@@ -74,6 +83,14 @@ def user(text: str) -> User:
     """`NAME[:PASSWORD]`; the password may contain colons. Raises ConfigError."""
     name, separator, password = text.partition(":")
     return User(name, password if separator else None)
+
+
+def mapped_user(text: str) -> tuple[str, str]:
+    """`NAME=LOCAL`. Raises ConfigError."""
+    name, separator, local = text.partition("=")
+    if not separator or not name or not local:
+        raise ConfigError(f"not a mapping: {text!r}; write NAME=LOCAL, the name of a user and whom he acts as here")
+    return name, local
 
 
 def dialect(text: str) -> int:

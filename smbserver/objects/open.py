@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from smbserver.backend.acting import ActsAs
 from smbserver.backend.base import Backend, Handle
 from smbserver.errors import StatusError
 from smbserver.nt import status
@@ -116,32 +118,50 @@ class Open:
         """The thread is done; a close that waited for it happens now."""
         self._running -= 1
         if self._closed and not self._running:
-            self.handle.close()
+            self._close_handle()
 
-    def close(self, files: FileTable) -> None:
-        """End the open, and the file with it when it was to be deleted and nobody else has it open."""
+    def close(self, files: FileTable) -> OSError | None:
+        """End the open, and the file with it when it was to be deleted and nobody else has it open.
+
+        What is returned is what became of data that had been written (a network file system tells it now): it is
+        logged, and the open has ended all the same.
+        """
         if self._closed:
-            return
+            return None
         self._closed = True
+        if self.tree.acting is None:
+            return self._end(files)
+        with _entered(self.tree.acting):
+            return self._end(files)
+
+    def _close_handle(self) -> OSError | None:
+        try:
+            self.handle.close()
+        except OSError as error:
+            log.error("what was written to %r may be lost: %s", "\\".join(self.path), error.strerror)
+            return error
+        return None
+
+    def _end(self, files: FileTable) -> OSError | None:
         self.session = None
         self.state.end_watch(self.holder, status.NOTIFY_CLEANUP)
         if self.delete_on_close and not self.state.delete_pending:
-            self.state.set_delete(self.holder.path, self.backend)
+            self.state.set_delete(self.holder.path, self.backend, self.tree.acting)
         if self.cursor is not None:
             self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
             self.cursor = None
-        delete_path = self.state.delete_path
+        delete_path, delete_as = self.state.delete_path, self.state.delete_as
         removed = False
         if files.leave(self.state, self.holder) and delete_path is not None:
             try:
-                self.backend.remove(delete_path, self.handle.identity)
+                with delete_as or nullcontext():
+                    self.backend.remove(delete_path, self.handle.identity)
                 removed = True
             except (OSError, StatusError) as error:
                 # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
                 # the directory above may be gone (StatusError).
                 log.info("not deleted at its last close: %r: %s", "\\".join(delete_path), error)
-        if not self._running:
-            self.handle.close()
+        problem = None if self._running else self._close_handle()
         if removed and delete_path is not None:
             gone = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), delete_path)
             files.watches.report(self.backend, (gone,), self.holder)
@@ -151,3 +171,12 @@ class Open:
             files.watches.report_content(self.backend, change)
         if self.holder.has_written and not removed:
             files.directory_leases.changed(self.backend, self.holder.path, self.holder)
+        return problem
+
+
+def _entered(acting: ActsAs) -> ExitStack:
+    """The context of a local user, or none when it cannot be entered: an open ends even then, as nobody."""
+    stack = ExitStack()
+    with suppress(OSError):  # it is in the log
+        stack.enter_context(acting)
+    return stack

@@ -1,6 +1,7 @@
 """One FileState per file identity: who has it open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2)."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Final
 
 from smbserver.errors import StatusError
@@ -79,6 +80,7 @@ class FileState:
         "_watches",
         "caches",
         "changes",
+        "delete_as",
         "delete_path",
         "delete_volume",
         "holders",
@@ -97,6 +99,7 @@ class FileState:
         self.holders: list[Holder] = []
         self.delete_path: Path | None = None
         self.delete_volume: object = None
+        self.delete_as: AbstractContextManager[object] | None = None  # who wanted it, and had the right
 
     @property
     def delete_pending(self) -> bool:
@@ -249,10 +252,14 @@ class FileState:
             self.locks.end()
             self.locks = None
 
-    def set_delete(self, path: Path, volume: object) -> None:
-        """The name `path` is removed when the last open is gone; who watches this directory hears that it goes."""
+    def set_delete(self, path: Path, volume: object, wanted_by: AbstractContextManager[object] | None = None) -> None:
+        """The name `path` is removed when the last open is gone; who watches this directory hears that it goes.
+
+        `wanted_by` is entered for it: the last to close may be another local user than who asked for it.
+        """
         self.delete_path = path
         self.delete_volume = volume
+        self.delete_as = wanted_by
         for holder in list(self.holders):
             self.end_watch(holder, status.DELETE_PENDING)
 
@@ -273,6 +280,7 @@ class FileState:
         """Nobody wants it gone any more."""
         self.delete_path = None
         self.delete_volume = None
+        self.delete_as = None
 
 
 def _conflict(held: int, held_share: int, wanted: int, wanted_share: int) -> bool:

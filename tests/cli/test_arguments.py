@@ -44,6 +44,7 @@ def test_a_file_that_allows_guests_can_be_overruled() -> None:
 @pytest.mark.parametrize(
     ("words", "option"),
     [
+        (["--map-user", "ann"], "--map-user"),
         (["--port", "x"], "--port"),
         (["--share", ""], "--share"),
         (["--user", "a/b:secret"], "--user"),
@@ -91,3 +92,18 @@ def test_the_test_hook_is_off_unless_asked_for() -> None:
 def test_host_locks_are_off_unless_asked_for() -> None:
     assert layer_from(parse([])).host_locks is None
     assert layer_from(parse(["--host-locks"])).host_locks is True
+
+
+def test_local_users() -> None:
+    words = ["--act-as-users", "--map-user", "ann=anna", "--map-user", "bob=b", "--guest-acts-as", "visitor"]
+    layer = layer_from(parse(words))
+    assert (layer.act_as_users, layer.local_users) == (True, (("ann", "anna"), ("bob", "b")))
+    assert layer.guest_acts_as == "visitor"
+    assert layer_from(parse(["--no-act-as-users"])).act_as_users is False
+    assert layer_from(parse([])).act_as_users is None
+
+
+def test_help_tells_every_option_of_a_share() -> None:
+    text = parser().format_help()
+    for word in ("owner=", "group=", "file-mode=", "directory-mode=", "acts_as", "act_as_users", "file_mode"):
+        assert word in text

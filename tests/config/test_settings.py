@@ -46,6 +46,30 @@ def test_contradictions() -> None:
         Settings((DATA,), port=70000)
 
 
+def local(**more: object) -> Settings:
+    users = (("ann", "x"),)
+    return Settings((ShareSettings("a", "/a"),), users, **more)  # type: ignore[arg-type]  # of a test
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"local_users": (("ann", "anna"),)}, "--map-user .* means nothing without --act-as-users"),
+        ({"guest_acts_as": "nobody"}, "--guest-acts-as .* means nothing without --act-as-users"),
+        ({"act_as_users": True, "guest_acts_as": "nobody"}, "means nothing without --guest"),
+        ({"act_as_users": True, "local_users": (("bob", "b"),)}, "names bob, who is no user here: --user bob"),
+        ({"act_as_users": True, "local_users": (("ann", "a"), ("ANN", "b"))}, "the user ANN is mapped twice"),
+    ],
+)
+def test_local_users_that_would_mean_nothing(more: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        local(**more)
+
+
+def test_local_users_are_named_as_clients_write_them() -> None:
+    assert local(act_as_users=True, local_users=(("ANN", "anna"),)).local_users == (("ANN", "anna"),)
+
+
 @pytest.mark.parametrize("name", ["a" * 16, "a b", "a.b", "a\\b"])
 def test_server_names_that_no_client_could_show(name: str) -> None:
     with pytest.raises(ConfigError, match="not a server name"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from smbserver.config.options import Layer
-from smbserver.config.settings import ShareSettings
+from smbserver.config.settings import INHERIT, ShareSettings
 from smbserver.config.toml_file import read_config_file
 from smbserver.config.words import User
 from smbserver.errors import ConfigError
@@ -24,6 +24,8 @@ max_dialect = "3.1.1"
 guest = false
 delay_failed_logins = false
 password_file = "passwords"
+act_as_users = true
+guest_acts_as = "nobody"
 
 [limits]
 connections = 10
@@ -41,6 +43,10 @@ comment = "no spoilers"
 [[share]]
 name = "in"
 path = "/srv/in"
+owner = "www-data"
+group = "33"
+file_mode = "0664"
+directory_mode = "inherit"
 
 [[user]]
 name = "ann"
@@ -48,6 +54,7 @@ password = "secret"
 
 [[user]]
 name = "bob"
+acts_as = "robert"
 """
 
 
@@ -62,9 +69,12 @@ def test_every_key(tmp_path: Path) -> None:
     assert read(tmp_path, FULL) == Layer(
         shares=(
             ShareSettings("films", f"{tmp_path}/films", True, True, "no spoilers"),
-            ShareSettings("in", "/srv/in"),
+            ShareSettings("in", "/srv/in", owner="www-data", group="33", file_mode=0o664, directory_mode=INHERIT),
         ),
-        users=(User("ann", "secret"), User("bob")),
+        users=(User("ann", "secret"), User("bob", acts_as="robert")),
+        act_as_users=True,
+        local_users=(("bob", "robert"),),
+        guest_acts_as="nobody",
         password_file=f"{tmp_path}/passwords",
         guest=False,
         delay_failed_logins=False,
@@ -90,7 +100,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("port = 445\n\nprot = 1\n", ":3: unknown key 'prot'; did you mean port?"),
-        ("\nzzz = 1\n", ":2: unknown key 'zzz'; there are bind, "),
+        ("\nzzz = 1\n", ":2: unknown key 'zzz'; there are act_as_users, "),
         ("# prot = 1\nserver_name = 'x'\n'prot' = 1\n", ":3: unknown key 'prot'"),
         ("[limits]\nconections = 1\n", ":2: unknown key 'conections'; did you mean connections?"),
         ("[[share]]\nname='a'\npath='/a'\n[[share]]\nname='b'\npath='/b'\nread_onyl=true\n", ":7: unknown key"),
@@ -116,6 +126,10 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("encryption = 'on'\n", ":1: no such encryption"),
         ("\nmin_dialect = '1.0'\n", ":2: no such dialect"),
         ("server_name = 'a b'\n", ":1: not a server name"),
+        ("[[share]]\nname = 'a'\npath = '/a'\nfile_mode = 664\n", ":4: file_mode must be a string"),
+        ("[[share]]\nname = 'a'\npath = '/a'\nfile_mode = '0444'\n", ":4: the file mode 0444 locks its owner out"),
+        ("[[share]]\nname = 'a'\npath = '/a'\ndirectory_mode = '8'\n", ":4: not a mode: '8'"),
+        ("[[share]]\nname = 'a'\npath = 'memory:'\nowner = 'x'\n", ":4: the share 'a' lives in memory"),
         ("[limits]\n\nlogin_seconds = 0\n", ":3: the time for the login"),
         ("[limits]\ndrain_seconds = -1\n", ":2: the time for the drain"),
         ("[limits]\nconnections = 0\n", ":2: a limit of connections"),

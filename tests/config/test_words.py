@@ -54,6 +54,13 @@ def test_shares_that_are_none(text: str, message: str) -> None:
         words.share(text)
 
 
+def test_mapped_users() -> None:
+    assert words.mapped_user("ann=anna") == ("ann", "anna")
+    for text in ("ann", "ann=", "=anna", ""):
+        with pytest.raises(ConfigError, match=r"not a mapping: .*; write NAME=LOCAL"):
+            words.mapped_user(text)
+
+
 def test_users() -> None:
     assert words.user("ann") == words.User("ann")
     assert words.user("ann:secret") == words.User("ann", "secret")

@@ -1,7 +1,8 @@
 """A directory of this machine as a share, confined below its root by descriptors."""
 
+from smbserver.backend.posix.creation import Creation
 from smbserver.backend.posix.fs_user import FsUsers, own_user
 from smbserver.backend.posix.local_changes import LocalChanges
 from smbserver.backend.posix.volume import PosixBackend
 
-__all__ = ["FsUsers", "LocalChanges", "PosixBackend", "own_user"]
+__all__ = ["Creation", "FsUsers", "LocalChanges", "PosixBackend", "own_user"]

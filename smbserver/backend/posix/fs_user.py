@@ -13,7 +13,7 @@ import platform
 import pwd
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from struct import Struct
 from types import TracebackType
 from typing import Final, TypeVar
@@ -86,6 +86,14 @@ class FsUsers:
         self._server = own_user()
         self.as_server: ActsAs = Acting(self, self._server)
 
+    def check(self, users: Iterable[LocalUser]) -> None:
+        """Become each of them for a moment, before `begin`. Raises PermissionError."""
+        try:
+            for user in users:
+                self._become(user)
+        finally:
+            self._become(self._server)
+
     def begin(self) -> None:
         """From here on the calling thread, and what it has done by others, is nobody outside of contexts."""
         self._had_resource = _effective(_CAP_SYS_RESOURCE, False)
@@ -156,7 +164,7 @@ class FsUsers:
         _setfsuid(REST.uid)
 
     def _become(self, user: LocalUser) -> None:
-        """Groups, gid, uid: each set outright, nothing inherited. Raises PermissionError, OSError."""
+        """Groups, gid, uid: each set outright, nothing inherited. Raises PermissionError."""
         assert _setfsuid is not None
         assert _setfsgid is not None
         assert _syscall is not None
@@ -166,7 +174,7 @@ class FsUsers:
             count = len(user.groups)
             groups = (ctypes.c_uint32 * count)(*user.groups)
             if _syscall(self._number, count, groups) != 0:
-                raise OSError(ctypes.get_errno(), "setgroups")
+                raise PermissionError(errno.EPERM, f"setgroups: {os.strerror(ctypes.get_errno())}")
             _setfsgid(user.gid)
             if _setfsgid(_ASK) & _ASK != user.gid:
                 raise PermissionError(errno.EPERM, "setfsgid")

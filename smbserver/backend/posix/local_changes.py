@@ -13,6 +13,7 @@ import logging
 import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
 from smbserver.backend.posix.disk_names import to_wire
@@ -73,7 +74,10 @@ class LocalChanges:
         later: Later,
         add_reader: Callable[[int, Callable[[], None]], object],
         remove_reader: Callable[[int], object],
+        rights: AbstractContextManager[object] | None = None,
     ) -> None:
+        """`rights` is entered to look into directories on the server's own behalf."""
+        self._rights: AbstractContextManager[object] = rights or nullcontext()
         self._sink = sink
         self._later = later
         self._add_reader = add_reader
@@ -166,11 +170,15 @@ class LocalChanges:
             return True
         if self._inotify is None:
             return False
+        with self._rights:
+            return self._add_watch(self._inotify, key)
+
+    def _add_watch(self, inotify: Inotify, key: Key) -> bool:
         volume, path = key
         try:
             directory = volume.directory(path)
             try:
-                wd = self._inotify.add(directory)
+                wd = inotify.add(directory)
             finally:
                 os.close(directory)
         except StatusError:
@@ -224,7 +232,8 @@ class LocalChanges:
                 return
             key, fresh = self._to_scan.popleft()
             if key in self._wds and self._needed(key):
-                self._scan(key, fresh)
+                with self._rights:
+                    self._scan(key, fresh)
         if self._to_scan:
             self._stop_scan = self._later(SCAN_PAUSE, self._scan_step)
 

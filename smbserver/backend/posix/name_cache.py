@@ -30,12 +30,16 @@ class _Known:
 class NameCache:
     """Folded name -> name on disk, for the directories used last."""
 
-    def __init__(self) -> None:
+    def __init__(self, many_users: bool = False) -> None:
+        """`many_users`: the calling thread is not always the same user, and may be one who cannot list a directory."""
+        self._many_users = many_users
         self._known: OrderedDict[Identity, _Known] = OrderedDict()
         self._total = 0
 
     def find(self, directory: int, name: str) -> str | None:
         """The name on disk, in the directory with this descriptor, that a client means by `name`."""
+        if self._many_users and not os.access(".", os.R_OK, dir_fd=directory, effective_ids=True):
+            return None  # what another has listed is not told; and that there is nothing for this one is not kept
         state = os.fstat(directory)
         identity = (state.st_dev, state.st_ino)
         known = self._known.get(identity)

@@ -8,6 +8,7 @@ from typing import Final
 
 from smbserver.backend.base import Located
 from smbserver.backend.posix import dos_attributes
+from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
 from smbserver.backend.posix.disk_names import to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.handle import PosixHandle
@@ -27,8 +28,6 @@ Identity = tuple[int, int]
 _COMMON: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _O_PATH: Final = getattr(os, "O_PATH", 0)
 LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, while a link replaces a file
-FILE_MODE: Final = 0o666  # the process's umask takes from it
-DIRECTORY_MODE: Final = 0o777
 # A file is worth more than its attributes: these do not keep it from being made.
 _NO_ROOM_FOR_ATTRIBUTES: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ENOSYS}
@@ -64,13 +63,22 @@ class PosixBackend:
     """See `backend.base.Backend`. Raises OSError when the root cannot be opened.
 
     `kernel_walk` False does without openat2 even where there is one, as on an old kernel: links then lead nowhere.
+    `creation` says the modes of what is made. `many_users`: threads act as different users here, who may not learn from
+    each other's lookups.
     """
 
-    def __init__(self, root: str | os.PathLike[str], kernel_walk: bool = True) -> None:
+    def __init__(
+        self,
+        root: str | os.PathLike[str],
+        kernel_walk: bool = True,
+        creation: Creation | None = None,
+        many_users: bool = False,
+    ) -> None:
+        self._creation = creation or Creation()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         state = os.fstat(self._root)
         self._device = state.st_dev
-        self._cache = NameCache()
+        self._cache = NameCache(many_users)
         self._resolver = Resolver(self._root, self._cache, kernel_walk)
         self._created = from_unix_ns(min(state.st_mtime_ns, state.st_ctime_ns))
         self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
@@ -197,8 +205,12 @@ class PosixBackend:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
         located = _free(located)
         before = self._cache.before_change(located.parent)
-        fd = os.open(located.wanted, os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON, FILE_MODE, dir_fd=located.parent)
+        mode = self._creation.for_file(located.parent)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON
+        fd = os.open(located.wanted, flags, FILE_MODE if mode is None else mode, dir_fd=located.parent)
         try:
+            if mode is not None:
+                settle_mode(fd, mode)
             self._cache.after_change(located.parent, before, added=located.wanted)
             return self._made(fd, located, False, attributes, creation_time)
         except BaseException:
@@ -210,11 +222,14 @@ class PosixBackend:
         """Make the directory and open it."""
         located = _free(located)
         before = self._cache.before_change(located.parent)
-        os.mkdir(located.wanted, DIRECTORY_MODE, dir_fd=located.parent)
+        mode = self._creation.for_directory(located.parent)
+        os.mkdir(located.wanted, DIRECTORY_MODE if mode is None else mode, dir_fd=located.parent)
         try:
             self._cache.after_change(located.parent, before, added=located.wanted)
             fd = os.open(located.wanted, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=located.parent)
             try:
+                if mode is not None:
+                    settle_mode(fd, mode)
                 return self._made(fd, located, True, attributes, creation_time)
             except BaseException:
                 os.close(fd)

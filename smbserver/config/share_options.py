@@ -1,0 +1,67 @@
+"""The options behind a share's directory, `DIR:ro,owner=NAME,...`, and the words for owners and modes in any source."""
+
+import difflib
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from smbserver.config.settings import INHERIT
+from smbserver.errors import ConfigError
+
+_INHERIT_WORD: Final = "inherit"
+_READ_ONLY: Final = "ro"
+_KEYS: Final = ("owner", "group", "file-mode", "directory-mode")
+_LOOKS_LIKE_ONE: Final = re.compile(r"[a-z][a-z-]*=[^/:]*")
+_OCTAL: Final = re.compile(r"0?[0-7]{3,4}")
+
+
+@dataclass(frozen=True)
+class ShareOptions:
+    """What stands behind the colon. Modes as `ShareSettings` has them."""
+
+    read_only: bool = False
+    owner: str = ""
+    group: str = ""
+    file_mode: int | None = None
+    directory_mode: int | None = None
+
+
+def split_options(text: str) -> tuple[str, ShareOptions]:
+    """What is before the options, and the options. A colon may as well be part of the path. Raises ConfigError."""
+    rest, colon, last = text.rpartition(":")
+    words = last.split(",")
+    if not colon or not any(word == _READ_ONLY or _LOOKS_LIKE_ONE.fullmatch(word) for word in words):
+        return text, ShareOptions()
+    given: dict[str, str] = {}
+    read_only = False
+    for word in words:
+        key, _, value = word.partition("=")
+        if word == _READ_ONLY:
+            read_only = True
+        elif key not in _KEYS or "=" not in word:
+            near = difflib.get_close_matches(key, (*_KEYS, _READ_ONLY), 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {_READ_ONLY}, {'=, '.join(_KEYS)}="
+            raise ConfigError(f"unknown option {word!r} of a share; {hint}")
+        elif key in given:
+            raise ConfigError(f"{key}= is given twice")
+        elif not value:
+            raise ConfigError(f"{key}= has nothing behind it")
+        else:
+            given[key] = value
+    options = ShareOptions(
+        read_only,
+        given.get("owner", ""),
+        given.get("group", ""),
+        None if "file-mode" not in given else octal_mode(given["file-mode"]),
+        None if "directory-mode" not in given else octal_mode(given["directory-mode"]),
+    )
+    return rest, options
+
+
+def octal_mode(text: str) -> int:
+    """`0664`, or INHERIT for `inherit`. Raises ConfigError."""
+    if text == _INHERIT_WORD:
+        return INHERIT
+    if not _OCTAL.fullmatch(text):
+        raise ConfigError(f"not a mode: {text!r}; write it in octal, as chmod does (0664), or {_INHERIT_WORD}")
+    return int(text, 8)

@@ -1,0 +1,145 @@
+"""The whole server as root acting as others: what it makes, what it says, and that it serves from a closed folder."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from conformance.client import connect
+from conformance.client.protocol import DIRECTORY_FILE, OPEN_IF, StatusFailure
+from smbserver.config.settings import Settings, ShareSettings
+from smbserver.errors import ConfigError
+from smbserver.nt import status
+from smbserver.server import Server
+from tests.backend.posix.test_fs_user import effective, fs_ids
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+START_SECONDS = 60
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can be other users")
+ANN, BOB = 61001, 61002
+
+
+def settings_for(folder: Path, **share: object) -> Settings:
+    made = ShareSettings("data", str(folder), **share)  # type: ignore[arg-type]  # of a test
+    return Settings((made,), users=(("ann", "secret"),), bind=("127.0.0.1",), port=0)
+
+
+def make_things(port: int) -> None:
+    with connect("127.0.0.1", port, "ann", "secret") as session:
+        tree = session.tree("data")
+        with tree.create("file") as file:
+            file.write(0, b"x")
+            file.flush()
+        tree.open("folder", disposition=OPEN_IF, options=DIRECTORY_FILE).close()
+
+
+@needs_root
+def test_a_share_with_an_owner_and_modes(share_folder: Path) -> None:
+    before = (fs_ids(), effective())
+    os.chown(share_folder, ANN, ANN)
+
+    async def serve() -> None:
+        shares = settings_for(share_folder, owner=str(ANN), group=str(BOB), file_mode=0o664, directory_mode=0o2770)
+        async with Server(shares) as server:
+            assert fs_ids()[0] != 0
+            with server.own_rights():  # a thread is who made it, and this client still has modules to import
+                client = asyncio.get_running_loop().run_in_executor(None, make_things, server.addresses[0][1])
+            await client
+            with server.own_rights():
+                assert fs_ids()[0] == 0
+
+    old = os.umask(0o077)
+    try:
+        asyncio.run(serve())
+    finally:
+        os.umask(old)
+    assert (fs_ids(), effective()) == before
+    for name, mode in (("file", 0o664), ("folder", 0o2770)):
+        state = (share_folder / name).stat()
+        assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (ANN, BOB, mode)
+
+
+@needs_root
+def test_a_root_server_without_it_says_what_that_means(share_folder: Path) -> None:
+    async def notes(settings: Settings) -> list[str]:
+        async with Server(settings) as server:
+            return server.notes
+
+    assert any(
+        "all clients act as root here: --act-as-users" in note
+        for note in asyncio.run(notes(settings_for(share_folder)))
+    )
+    acting = settings_for(share_folder, owner=str(ANN))
+    assert not any("act as root" in note for note in asyncio.run(notes(acting)))
+
+
+@needs_root
+def test_a_start_that_fails_gives_root_back(share_folder: Path) -> None:
+    before = (fs_ids(), effective())
+    missing = settings_for(share_folder / "missing", owner=str(ANN))
+
+    async def serve() -> None:
+        async with Server(missing):
+            pass
+
+    with pytest.raises(ConfigError, match="no such directory"):
+        asyncio.run(serve())
+    assert (fs_ids(), effective()) == before
+
+
+def test_where_it_cannot_be_the_start_says_so(share_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 61007)
+
+    async def serve() -> None:
+        async with Server(settings_for(share_folder, owner=str(ANN))):
+            pass
+
+    with pytest.raises(ConfigError, match=f"owner={ANN} needs root"):
+        asyncio.run(serve())
+
+
+@needs_root
+def test_a_program_that_only_root_may_read_serves_all_the_same(share_folder: Path, tmp_path: Path) -> None:
+    """What a request needs is imported before the first one: ann could not read it any more."""
+    hidden = tmp_path / "program"  # pytest's folders are closed to everybody else already
+    shutil.copytree(REPOSITORY / "smbserver", hidden / "smbserver")
+    hidden.chmod(0o700)
+    share_folder.chmod(0o777)
+    ready, log = tmp_path / "ready", tmp_path / "log"
+    words = ["--share", f"data={share_folder}", "--user", "ann:secret", "--user", "bob:secret", "--act-as-users"]
+    words += ["--map-user", f"ann={ANN}", "--map-user", f"bob={BOB}", "--ready-file", str(ready)]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-B", "-m", "smbserver", "--bind", "127.0.0.1", "--port", "0", *words],
+            env={**os.environ, "PYTHONPATH": str(hidden)}, cwd=hidden, stdout=output, stderr=output,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not ready.exists():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        port = json.loads(ready.read_text())["addresses"][0][1]
+        make_things(port)
+        with connect("127.0.0.1", port, "bob", "secret") as session:
+            tree = session.tree("data")
+            (share_folder / "file").chmod(0o600)
+            with pytest.raises(StatusFailure) as failure:
+                tree.open("file")
+            assert failure.value.status == status.ACCESS_DENIED
+            assert {entry.name for entry in tree.list_directory()} == {".", "..", "file", "folder"}
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(START_SECONDS) == 0, log.read_text()
+    assert (share_folder / "file").stat().st_uid == ANN
+    assert "ERROR" not in log.read_text()
+    assert "Traceback" not in log.read_text()
