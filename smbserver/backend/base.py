@@ -7,7 +7,7 @@ below is what every store raises; tests/backend/test_contract.py asks each of th
 from collections.abc import Iterator
 from typing import Final, Protocol
 
-from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
@@ -108,12 +108,58 @@ class Handle(Protocol):
     def lock_mirror(self) -> LockMirror | None:
         """A new one for this file; None where there are no local programs. Never blocks."""
 
+    def ranges(self) -> "Ranges":
+        """For one request on a file's data; the handle must stay open meanwhile. Never blocks."""
+
     def close(self) -> None:
         """Give back the handle."""
 
 
+class Ranges(Protocol):
+    """What is done with parts of a file's data where it lies. Everything blocks: for threads.
+
+    `plain_ranges.PlainRanges` has it all for a handle that can only read and write. Offsets and lengths are bytes,
+    their sums below 2^63. OSError EOPNOTSUPP for what the store cannot do.
+    """
+
+    def copy_to(self, target: Handle, offset: int, target_offset: int, length: int) -> int:
+        """Copy up to `length` bytes into another handle, or this one; how many, 0 when there are none at `offset`.
+
+        Parts of one file may overlap, then all of it is held in memory. What was written before an error counts, and
+        the error comes with the next call.
+        """
+
+    def clone_to(self, target: Handle, offset: int, target_offset: int, length: int) -> None:
+        """Let both files have the same blocks. OSError EXDEV between volumes, EINVAL unless aligned to blocks."""
+
+    def zero(self, offset: int, length: int, deallocate: bool) -> int:
+        """Make bytes zero, all of them before the end of the file; how many were, at least one.
+
+        `deallocate` gives their room back where the store can; otherwise it stays theirs.
+        """
+
+    def allocated(self, offset: int, length: int, most: int) -> list[tuple[int, int]]:
+        """The parts of this range that have room, as (offset, length), in order, at most `most` of them."""
+
+    def fill(self) -> None:
+        """Allocate every hole up to the end of the file."""
+
+    def mark(self, attribute: int, is_set: bool) -> None:
+        """Keep one of `nt.attributes.KEPT` with the file, or take it away."""
+
+    def is_compressed(self) -> bool:
+        """Whether the store compresses what is written to the file, or to files made in the directory."""
+
+    def compress(self, is_compressed: bool) -> None:
+        """Begin to do so, or end it."""
+
+
 class Backend(Protocol):
     """A tree of files below one root."""
+
+    @property
+    def features(self) -> VolumeFeatures:
+        """What holds for the volume of the root."""
 
     @property
     def serial_number(self) -> int:

@@ -6,15 +6,17 @@ client wrote them (the posix backend maps some characters; there is no disk here
 
 import errno
 import os
+import threading
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Identity, Located, LockMirror
+from smbserver.backend.base import Identity, Located, LockMirror, Ranges
+from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
-from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path, check_component, fold
 from smbserver.nt.security import descriptor_from_mode
 
@@ -150,12 +152,13 @@ class MemoryHandle:
         """Put the data in; a gap before them becomes zeros."""
         node = self._file(True)
         end = offset + len(data)
-        self._volume.make_room(node, max(end, len(node.data), node.reserved))
-        gap = offset - len(node.data)
-        if gap > 0:
-            node.data[len(node.data) :] = b"".join((bytes(gap), data))
-        else:
-            node.data[offset:end] = data
+        with self._volume.lock:
+            self._volume.make_room(node, max(end, len(node.data), node.reserved))
+            gap = offset - len(node.data)
+            if gap > 0:
+                node.data[len(node.data) :] = b"".join((bytes(gap), data))
+            else:
+                node.data[offset:end] = data
         self._modified(node)
 
     def _modified(self, node: _Node) -> None:
@@ -169,21 +172,23 @@ class MemoryHandle:
     def truncate(self, size: int) -> None:
         """Cut, which also gives up what was reserved, or extend."""
         node = self._file(True)
-        if size <= len(node.data):
-            self._volume.make_room(node, size)
-            node.reserved = 0
-            del node.data[size:]
-        else:
-            self._volume.make_room(node, max(size, node.reserved))
-            node.data.extend(bytes(size - len(node.data)))
+        with self._volume.lock:
+            if size <= len(node.data):
+                self._volume.make_room(node, size)
+                node.reserved = 0
+                del node.data[size:]
+            else:
+                self._volume.make_room(node, max(size, node.reserved))
+                node.data.extend(bytes(size - len(node.data)))
         self._modified(node)
 
     def allocate(self, size: int) -> None:
         """Count the room as taken."""
         node = self._file(True)
-        if size > max(len(node.data), node.reserved):
-            self._volume.make_room(node, size)
-            node.reserved = size
+        with self._volume.lock:
+            if size > max(len(node.data), node.reserved):
+                self._volume.make_room(node, size)
+                node.reserved = size
 
     def sync(self) -> None:
         """There is nothing more stable than this."""
@@ -244,6 +249,10 @@ class MemoryHandle:
         """No local program can open it."""
         return None
 
+    def ranges(self) -> Ranges:
+        """Memory has no holes, and every byte of a file is its own."""
+        return PlainRanges(self)
+
     def close(self) -> None:
         """Give the handle back, and the room when nobody else keeps the file."""
         node, self._node = self._node, None
@@ -257,6 +266,7 @@ class MemoryBackend:
 
     def __init__(self, now: Callable[[], int], size: int = DEFAULT_SIZE) -> None:
         self.now = now
+        self.lock = threading.RLock()  # copies and zeros are written by threads
         self._units = size // UNIT
         self._used = 0
         self._last_number = 0
@@ -266,6 +276,11 @@ class MemoryBackend:
         self._serial = zlib.crc32(f"{self._device}:{self._created}".encode())
         self._root = _Directory(self._next_number(), 0, self._created, self._created)
         self._root.links = 1
+
+    @property
+    def features(self) -> VolumeFeatures:
+        """None of them."""
+        return NO_FEATURES
 
     @property
     def serial_number(self) -> int:
@@ -286,9 +301,10 @@ class MemoryBackend:
 
     def _take(self, units: int) -> None:
         """Count room as used, or given back when negative; OSError ENOSPC before anything is past the bound."""
-        if units > 0 and self._used + units > self._units:
-            _refuse(errno.ENOSPC)
-        self._used += units
+        with self.lock:
+            if units > 0 and self._used + units > self._units:
+                _refuse(errno.ENOSPC)
+            self._used += units
 
     def make_room(self, node: _File, size: int) -> None:
         """Take or give back the difference, for a file that is to need `size` bytes. Called before memory is."""

@@ -18,6 +18,8 @@ ENCRYPTED: Final = 0x00004000
 
 # What a client may set on a file; the rest says how a file is stored and follows from that.
 SETTABLE: Final = READONLY | HIDDEN | SYSTEM | ARCHIVE | TEMPORARY | OFFLINE | NOT_CONTENT_INDEXED
+# What a store keeps beside them because it cannot be read off the file; set by control codes only.
+KEPT: Final = SPARSE_FILE | COMPRESSED
 KNOWN: Final = 0x00007FB7 | NORMAL
 
 FILE_SUPERSEDE: Final = 0

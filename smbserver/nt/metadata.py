@@ -1,6 +1,6 @@
 """What NT knows about a file, as plain numbers: the record that backends fill and information classes encode."""
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Metadata(NamedTuple):
@@ -25,3 +25,15 @@ class VolumeSpace(NamedTuple):
     total_units: int
     available_units: int
     free_units: int
+
+
+class VolumeFeatures(NamedTuple):
+    """What a volume can really do with the data of its files; told to clients, who then rely on it."""
+
+    sparse_files: bool  # holes, and a place for the attribute SPARSE_FILE
+    trim: bool  # room inside a file can be given back
+    block_refcounting: bool  # files can share blocks
+    compression: bool  # file by file, when asked to
+
+
+NO_FEATURES: Final = VolumeFeatures(False, False, False, False)

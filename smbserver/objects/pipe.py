@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Handle, Identity, Located, LockMirror
+from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
-from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeSpace
 from smbserver.nt.names import Path
 from smbserver.rpc.pipe import RpcPipe
 from smbserver.rpc.pipes import find_pipe, open_pipe
@@ -200,6 +200,10 @@ class PipeHandle:
         """A pipe has no ranges."""
         return None
 
+    def ranges(self) -> Ranges:
+        """A pipe has no ranges."""
+        _refuse()
+
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """A pipe is no directory."""
         _refuse()
@@ -214,6 +218,7 @@ class PipeStore:
 
     def __init__(self, created: int) -> None:
         self.serial_number = 0
+        self.features = NO_FEATURES
         self.creation_time = created
 
     def space(self) -> VolumeSpace:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from smbserver.backend.posix import kept_times
 from smbserver.backend.posix.kept_times import KeptTimes
+from smbserver.nt import attributes as attrs
 from smbserver.nt.filetime import MAXIMUM
 
 XATTR: Final = "user.DOSATTRIB"
@@ -26,6 +27,7 @@ _V5 = Struct("<IIQ")  # valid_flags, attrib, create_time
 _HAS_ATTRIBUTES: Final = 0x01
 _HAS_CREATE_TIME: Final = 0x10
 _V5_END: Final = _HEAD.size + _V5.size
+STORED: Final = attrs.SETTABLE | attrs.KEPT  # the bits that are believed when read
 MAX_SIZE: Final = 256  # smbd's own buffer; more is not ours
 
 # "Not there", "not possible here", "not ours to read": for all of them a file simply has no stored attributes.

@@ -4,7 +4,7 @@ import os
 import stat
 from typing import Final
 
-from smbserver.backend.posix.dos_attributes import DosAttributes
+from smbserver.backend.posix.dos_attributes import STORED, DosAttributes
 from smbserver.backend.posix.kept_times import DiskTimes, believed
 from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
@@ -42,11 +42,11 @@ def metadata_of(
             created = written if written < changed else changed
         else:
             created = max(0, min(born // 100 + EPOCH_DIFFERENCE, MAXIMUM))
-    flags = 0 if stored is None else stored & attributes.SETTABLE
+    flags = 0 if stored is None else stored & STORED
     if hidden_by_name:
         flags |= attributes.HIDDEN
     if is_directory:
-        flags |= attributes.DIRECTORY
+        flags = flags & ~attributes.SPARSE_FILE | attributes.DIRECTORY
     elif not mode & 0o222:
         flags |= attributes.READONLY
     file_id = state.st_ino

@@ -1,22 +1,22 @@
 """An open file or directory of the POSIX backend: everything works on its descriptor."""
 
-import ctypes
 import errno
 import fcntl
 import logging
 import os
 import stat
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, TypeVar
 
-from smbserver.backend.base import LockMirror
-from smbserver.backend.posix import dos_attributes, kept_times
+from smbserver.backend.base import LockMirror, Ranges
+from smbserver.backend.posix import dos_attributes, file_ioctls, kept_times
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.kept_times import KeptTimes
 from smbserver.backend.posix.lock_mirror import PosixLockMirror
 from smbserver.backend.posix.page_cache import is_cached
+from smbserver.backend.posix.ranges import PosixRanges
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
@@ -27,11 +27,11 @@ from smbserver.nt.security import descriptor_from_mode
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
-_FALLOC_FL_KEEP_SIZE: Final = 0x01
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _ANY_WRITE: Final = 0o222
-_fallocate = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
 _O_NOATIME: Final[int] = getattr(os, "O_NOATIME", 0)
 _HOLDS_ACCESS: Final = 1
 _HOLDS_WRITE: Final = 2
@@ -119,7 +119,7 @@ class PosixHandle:
     def write(self, data: memoryview | bytes, offset: int) -> None:
         """All of the data; a short write goes on until the error that caused it shows itself."""
         if self._held:
-            self._holding(lambda: self._write(data, offset))
+            self.holding(lambda: self._write(data, offset))
             return
         self._write(data, offset)
 
@@ -132,41 +132,35 @@ class PosixHandle:
             offset += count
             count = os.pwrite(self._fd, data, offset)
 
-    def _holding(self, change: Callable[[], None]) -> None:
-        """Do something and put the held times back."""
+    def holding(self, change: Callable[[], T]) -> T:
+        """Do something to the file and put the held times back."""
+        if not self._held:
+            return change()
         before = self.metadata()
-        change()
+        result = change()
         self.set_times(
             None,
             None,
             before.last_write_time if self._held & _HOLDS_WRITE else None,
             before.change_time if self._held & _HOLDS_CHANGE else None,
         )
+        return result
 
     def truncate(self, size: int) -> None:
         """Set the end of the file."""
-        if self._held:
-            self._holding(lambda: os.ftruncate(self._fd, size))
-        else:
-            os.ftruncate(self._fd, size)
+        self.holding(lambda: os.ftruncate(self._fd, size))
 
     def allocate(self, size: int) -> None:
         """Reserve blocks where the file system can; where it cannot, writing will find out."""
-        if _fallocate is None or size == 0:
-            return
-        if self._held:
-            self._holding(lambda: self._allocate(size))
-        else:
-            self._allocate(size)
+        if size:
+            self.holding(lambda: self._allocate(size))
 
     def _allocate(self, size: int) -> None:
-        assert _fallocate is not None
-        while _fallocate(self._fd, _FALLOC_FL_KEEP_SIZE, ctypes.c_long(0), ctypes.c_long(size)) != 0:
-            code = ctypes.get_errno()
-            if code in (errno.EOPNOTSUPP, errno.ENOSYS):
-                return
-            if code != errno.EINTR:
-                raise OSError(code, os.strerror(code))
+        try:
+            file_ioctls.fallocate(self._fd, file_ioctls.FALLOC_FL_KEEP_SIZE, 0, size)
+        except OSError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
 
     def sync(self) -> None:
         """fsync."""
@@ -257,6 +251,18 @@ class PosixHandle:
             if error.errno != errno.EOPNOTSUPP or wanted & _WORTH_STORING:
                 raise
 
+    def mark(self, attribute: int, is_set: bool) -> None:
+        """Store one of `nt.attributes.KEPT`, or remove it. OSError where there is no room for attributes."""
+        state = os.fstat(self._fd)
+        dos = dos_attributes.load(self._target)
+        stored = dos.attributes or 0
+        if bool(stored & attribute) == is_set:
+            return
+        before, disk = self._believed(dos, state), kept_times.disk_times(state)
+        change_time = before.change_time or disk.changed if self._held & _HOLDS_CHANGE else None
+        keep = kept_times.to_keep(before, disk, None, None, change_time)
+        self._store(stored ^ attribute, self._created(dos), keep)
+
     def security_descriptor(self, parts: int) -> bytes:
         """What the owner and the mode say."""
         state = os.fstat(self._fd)
@@ -323,6 +329,10 @@ class PosixHandle:
     def lock_mirror(self) -> LockMirror | None:
         """By way of the descriptor: the name may belong to another file by now."""
         return PosixLockMirror(self._fd)
+
+    def ranges(self) -> Ranges:
+        """On the same descriptor."""
+        return PosixRanges(self, self._fd)
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -7,10 +7,11 @@ import zlib
 from typing import Final
 
 from smbserver.backend.base import Located
-from smbserver.backend.posix import dos_attributes
+from smbserver.backend.posix import dos_attributes, file_ioctls
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
 from smbserver.backend.posix.disk_names import to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.features import volume_features
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
@@ -19,7 +20,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.filetime import from_unix_ns
-from smbserver.nt.metadata import Metadata, VolumeSpace
+from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
@@ -81,7 +82,13 @@ class PosixBackend:
         self._cache = NameCache(many_users)
         self._resolver = Resolver(self._root, self._cache, kernel_walk)
         self._created = from_unix_ns(min(state.st_mtime_ns, state.st_ctime_ns))
+        self._features = volume_features(self._root)
         self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
+
+    @property
+    def features(self) -> VolumeFeatures:
+        """As asked of the root's file system when the backend was made."""
+        return self._features
 
     @property
     def serial_number(self) -> int:
@@ -242,7 +249,10 @@ class PosixBackend:
         self, fd: int, located: PosixLocated, is_directory: bool, attributes: int, creation_time: int
     ) -> PosixHandle:
         try:
-            dos_attributes.store(fd, attributes & attrs.SETTABLE, creation_time)
+            kept = attributes & attrs.SETTABLE
+            if self._features.compression and file_ioctls.compression_flag(fd):
+                kept |= attrs.COMPRESSED  # inherited from the directory
+            dos_attributes.store(fd, kept, creation_time)
         except OSError as error:
             if error.errno not in _NO_ROOM_FOR_ATTRIBUTES:
                 raise

@@ -80,8 +80,8 @@ def test_names_hide_whatever_is_stored() -> None:
     assert facts(DIRECTORY, hidden=True).attributes == attributes.HIDDEN | attributes.DIRECTORY
 
 
-def test_stored_attributes_say_only_what_a_client_may_choose() -> None:
-    assert facts(dos=DosAttributes(0xFFFFFFFF, None)).attributes == attributes.SETTABLE
+def test_stored_attributes_say_only_what_a_client_may_choose_or_a_control_code_sets() -> None:
+    assert facts(dos=DosAttributes(0xFFFFFFFF, None)).attributes == attributes.SETTABLE | attributes.KEPT
     assert facts(dos=DosAttributes(attributes.DIRECTORY, None)).attributes == attributes.NORMAL
 
 

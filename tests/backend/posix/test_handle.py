@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from smbserver.backend.posix import PosixBackend, handle
+from smbserver.backend.posix import PosixBackend, file_ioctls, handle
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.nt import attributes
 
@@ -152,10 +152,10 @@ def test_allocate_that_is_interrupted_or_impossible(opened: PosixHandle, monkeyp
 
     def fallocate(*_: object) -> int:
         code = codes.pop(0)
-        monkeypatch.setattr("smbserver.backend.posix.handle.ctypes.get_errno", lambda: code)
+        monkeypatch.setattr("smbserver.backend.posix.file_ioctls.ctypes.get_errno", lambda: code)
         return -1 if code else 0
 
-    monkeypatch.setattr(handle, "_fallocate", fallocate)
+    monkeypatch.setattr(file_ioctls, "_fallocate", fallocate)
     opened.allocate(10)
     assert codes == []
     codes[:] = [errno.EOPNOTSUPP]
@@ -164,7 +164,7 @@ def test_allocate_that_is_interrupted_or_impossible(opened: PosixHandle, monkeyp
     with pytest.raises(OSError) as caught:
         opened.allocate(10)
     assert caught.value.errno == errno.ENOSPC
-    monkeypatch.setattr(handle, "_fallocate", None)
+    monkeypatch.setattr(file_ioctls, "_fallocate", None)
     opened.allocate(10)
 
 
