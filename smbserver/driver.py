@@ -48,8 +48,8 @@ class Driver:
     def cancel_waiting(self) -> None:
         """Answer what waits for somebody else (a lock, a change) with CANCELLED; what works is left to finish."""
         for work in list(self.connection.pending.values()):
-            if work.pending is not None and work.pending.can_cancel:
-                work.pending.waiter.cancel()
+            if work.pending is not None:
+                work.pending.cancel()
 
     def frame_received(self, frame: memoryview) -> None:
         """Handle a frame; a breach of the protocol ends this connection and nothing else."""

@@ -3,6 +3,17 @@
 from collections.abc import Callable
 from typing import Final
 
+from smbserver.commands.ioctl_compression import get_compression, set_compression
+from smbserver.commands.ioctl_copy import copy_chunks, request_resume_key
+from smbserver.commands.ioctl_duplicate import duplicate_extents, duplicate_extents_ex
+from smbserver.commands.ioctl_reply import ioctl_reply
+from smbserver.commands.ioctl_sparse import (
+    file_level_trim,
+    query_allocated_ranges,
+    query_file_regions,
+    set_sparse,
+    set_zero_data,
+)
 from smbserver.commands.ioctl_torture import ioctl_torture
 from smbserver.connection import offers
 from smbserver.connection.work import Pending, Reply, Work
@@ -14,7 +25,7 @@ from smbserver.wire import ioctl_torture as torture_wire
 from smbserver.wire import network_interface
 from smbserver.wire import pipe as pipe_wire
 
-Outcome = Reply | Pending[Message] | Pending[None]
+Outcome = Reply | Pending[Message] | Pending[None] | Pending[Reply]
 
 
 def ioctl(request: wire.IoctlRequest, work: Work) -> Outcome:
@@ -32,13 +43,6 @@ def ioctl(request: wire.IoctlRequest, work: Work) -> Outcome:
     if handler is None:
         raise StatusError(status.INVALID_DEVICE_REQUEST)
     return handler(request, work)
-
-
-def _reply(request: wire.IoctlRequest, work: Work, output: bytes, code: int = status.SUCCESS) -> Reply:
-    """The reply names the open it worked on; a related request gave all ones in its place."""
-    opened = work.opened
-    number = wire.NO_FILE_ID if opened is None else opened.volatile_id
-    return Reply([wire.encode_response(request.ctl_code, number, number, output)], code)
 
 
 def _validate_negotiate(request: wire.IoctlRequest, work: Work) -> Reply:
@@ -66,7 +70,7 @@ def _validate_negotiate(request: wire.IoctlRequest, work: Work) -> Reply:
         offers.security_mode(connection),
         dialect.revision,
     )
-    return _reply(request, work, output)
+    return ioctl_reply(request, work, output)
 
 
 def _no_referrals(request: wire.IoctlRequest, work: Work) -> Reply:
@@ -86,7 +90,7 @@ def _interfaces(request: wire.IoctlRequest, work: Work) -> Reply:
     )
     if len(output) > request.max_output_response:
         raise StatusError(status.BUFFER_TOO_SMALL)
-    return _reply(request, work, output)
+    return ioctl_reply(request, work, output)
 
 
 def _snapshots(request: wire.IoctlRequest, work: Work) -> Reply:
@@ -96,7 +100,7 @@ def _snapshots(request: wire.IoctlRequest, work: Work) -> Reply:
         raise StatusError(status.INVALID_DEVICE_REQUEST)
     if request.max_output_response < wire.SNAPSHOTS_MINIMUM:
         raise StatusError(status.INVALID_PARAMETER)
-    return _reply(request, work, wire.encode_no_snapshots())
+    return ioctl_reply(request, work, wire.encode_no_snapshots())
 
 
 def _object_id(request: wire.IoctlRequest, work: Work) -> Reply:
@@ -107,7 +111,7 @@ def _object_id(request: wire.IoctlRequest, work: Work) -> Reply:
     if request.max_output_response < wire.OBJECT_ID_BUFFER.size:
         raise StatusError(status.INVALID_PARAMETER)
     volume_id = opened.backend.serial_number.to_bytes(4, "little").rjust(16, b"\0")  # as FileFsObjectIdInformation
-    return _reply(request, work, wire.encode_object_id(opened.handle.identity, volume_id))
+    return ioctl_reply(request, work, wire.encode_object_id(opened.handle.identity, volume_id))
 
 
 def _pipe(work: Work) -> PipeHandle:
@@ -125,7 +129,7 @@ def _transceive(request: wire.IoctlRequest, work: Work) -> Pending[Message]:
 
     def finish(message: Message) -> Reply:
         code = status.BUFFER_OVERFLOW if message.is_partial else status.SUCCESS
-        return _reply(request, work, message.data, code)
+        return ioctl_reply(request, work, message.data, code)
 
     return Pending(pipe.transceive(request.input, request.max_output_response), finish, can_cancel=True)
 
@@ -145,7 +149,7 @@ def _peek(request: wire.IoctlRequest, work: Work) -> Reply:
         data,
     )
     is_whole = len(output) <= room and len(data) == pipe.message_length
-    return _reply(request, work, output[:room], status.SUCCESS if is_whole else status.BUFFER_OVERFLOW)
+    return ioctl_reply(request, work, output[:room], status.SUCCESS if is_whole else status.BUFFER_OVERFLOW)
 
 
 def _wait_for_pipe(request: wire.IoctlRequest, work: Work) -> Reply:
@@ -158,7 +162,7 @@ def _wait_for_pipe(request: wire.IoctlRequest, work: Work) -> Reply:
         raise StatusError(status.OBJECT_NAME_NOT_FOUND) from None
     if not pipe_exists(name):
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
-    return _reply(request, work, b"")
+    return ioctl_reply(request, work, b"")
 
 
 _HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
@@ -171,6 +175,18 @@ _HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
     wire.FSCTL_PIPE_TRANSCEIVE: _transceive,
     wire.FSCTL_PIPE_PEEK: _peek,
     wire.FSCTL_PIPE_WAIT: _wait_for_pipe,
+    wire.FSCTL_SRV_REQUEST_RESUME_KEY: request_resume_key,
+    wire.FSCTL_SRV_COPYCHUNK: copy_chunks,
+    wire.FSCTL_SRV_COPYCHUNK_WRITE: copy_chunks,
+    wire.FSCTL_DUPLICATE_EXTENTS_TO_FILE: duplicate_extents,
+    wire.FSCTL_DUPLICATE_EXTENTS_TO_FILE_EX: duplicate_extents_ex,
+    wire.FSCTL_SET_SPARSE: set_sparse,
+    wire.FSCTL_SET_ZERO_DATA: set_zero_data,
+    wire.FSCTL_QUERY_ALLOCATED_RANGES: query_allocated_ranges,
+    wire.FSCTL_QUERY_FILE_REGIONS: query_file_regions,
+    wire.FSCTL_FILE_LEVEL_TRIM: file_level_trim,
+    wire.FSCTL_GET_COMPRESSION: get_compression,
+    wire.FSCTL_SET_COMPRESSION: set_compression,
     torture_wire.FORCE_UNACKED_TIMEOUT: ioctl_torture,
     torture_wire.IOCTL_RESPONSE_PADDING: ioctl_torture,
     torture_wire.READ_RESPONSE_PADDING: ioctl_torture,

@@ -71,11 +71,11 @@ class Reply:
 class Pending(Generic[T]):
     """An answer that comes later: `finish` makes it of the waiter's result, or finds that it must wait once more.
 
-    CANCEL ends it only if `can_cancel`. `may_never_end`: it is told at once that it waits, and only the last of a
-    compound may.
+    CANCEL ends it only if `can_cancel`; or calls `stop`, which makes it end soon and in its own way. `may_never_end`:
+    it is told at once that it waits, and only the last of a compound may.
     """
 
-    __slots__ = ("can_cancel", "finish", "may_never_end", "waiter")
+    __slots__ = ("can_cancel", "finish", "may_never_end", "stop", "waiter")
 
     def __init__(
         self,
@@ -83,11 +83,20 @@ class Pending(Generic[T]):
         finish: "Callable[[T], Reply | Pending[None]]",
         can_cancel: bool,
         may_never_end: bool = False,
+        stop: Callable[[], None] | None = None,
     ) -> None:
         self.waiter = waiter
         self.finish = finish
         self.can_cancel = can_cancel
         self.may_never_end = may_never_end
+        self.stop = stop
+
+    def cancel(self) -> None:
+        """CANCEL has come. What cannot be cancelled any more just finishes."""
+        if self.stop is not None:
+            self.stop()
+        elif self.can_cancel:
+            self.waiter.cancel()
 
 
 class Compound:

@@ -106,6 +106,11 @@ class Open:
         if not self.granted & rights:
             raise StatusError(status.ACCESS_DENIED)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether it has ended; a thread may still have its handle."""
+        return self._closed
+
     def changed(self, matches: int) -> None:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
         self.state.changed(self.holder, matches)

@@ -30,6 +30,7 @@ FILE_SUPPORTS_OBJECT_IDS: Final = 0x00010000
 FILE_SUPPORTS_ENCRYPTION: Final = 0x00020000
 FILE_NAMED_STREAMS: Final = 0x00040000
 FILE_READ_ONLY_VOLUME: Final = 0x00080000
+FILE_SUPPORTS_BLOCK_REFCOUNTING: Final = 0x08000000
 
 FILE_DEVICE_DISK: Final = 0x07
 FILE_REMOTE_DEVICE: Final = 0x10
@@ -102,10 +103,15 @@ def object_id(volume_id: bytes) -> bytes:
     return volume_id + bytes(48)
 
 
-def sector_size(space: VolumeSpace) -> bytes:
+SSINFO_FLAGS_ALIGNED: Final = 0x00000003  # ALIGNED_DEVICE and PARTITION_ALIGNED_ON_DEVICE
+SSINFO_FLAGS_TRIM_ENABLED: Final = 0x00000008
+
+
+def sector_size(space: VolumeSpace, trim: bool) -> bytes:
     """FileFsSectorSizeInformation (2.5.7): aligned, no seek penalty known."""
     physical = max(SECTOR, min(space.unit, 4096))
-    return _SECTOR_SIZE.pack(SECTOR, physical, physical, physical, 0x3, 0, 0)
+    flags = SSINFO_FLAGS_ALIGNED | (SSINFO_FLAGS_TRIM_ENABLED if trim else 0)
+    return _SECTOR_SIZE.pack(SECTOR, physical, physical, physical, flags, 0, 0)
 
 
 def _fixed(data: memoryview, layout: Struct) -> None:

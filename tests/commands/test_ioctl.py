@@ -60,7 +60,7 @@ def test_what_the_server_does_not_have(world: World, tree: Tree, code: int, expe
     assert asked(tree.session.tree("IPC$"), code, NO_FILE) == expected
 
 
-@pytest.mark.parametrize("code", [0x00090028, 0x0009009C, 0x001440F2, 0x83840000, 0])
+@pytest.mark.parametrize("code", [0x00090028, 0x0009009C, 0x00094264, 0x83840000, 0])
 def test_unknown_codes(tree: Tree, code: int) -> None:
     file = tree.create("file")
     assert asked(tree, code, file.file_id) == status.INVALID_DEVICE_REQUEST

@@ -1,0 +1,119 @@
+"""FSCTL_DUPLICATE_EXTENTS_TO_FILE and _EX: two files with the same blocks ([MS-FSA] 2.1.5.10.4, 2.1.5.10.5).
+
+The answer is about blocks, so there is no falling back to a copy. Byte-range locks are not looked at, as ReFS does not
+(notes 91 and 92).
+"""
+
+import errno
+from functools import partial
+from typing import Final
+
+from smbserver.commands.ioctl_reply import check_volume, ioctl_reply, need_file
+from smbserver.connection import steps
+from smbserver.connection.work import Pending, Reply, Work
+from smbserver.errors import StatusError
+from smbserver.nt import access, attributes, status
+from smbserver.nt.changes import FILTER_WRITTEN
+from smbserver.objects.open import Open
+from smbserver.sharing.caching import ALL
+from smbserver.wire import duplicate_extents as wire
+from smbserver.wire import ioctl as ioctl_wire
+
+_LAST_OFFSET: Final = 0x7FFFFFFFFFFFFFFF
+_MEANS: Final = {
+    errno.EXDEV: status.INVALID_PARAMETER,  # another volume
+    errno.EOPNOTSUPP: status.INVALID_DEVICE_REQUEST,  # a directory below the root has another file system
+}
+
+
+def duplicate_extents(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending[Reply]:
+    """The plain form."""
+    target = _target(work)
+    asked = wire.decode(request.input)
+    if asked is None:
+        raise StatusError(status.BUFFER_TOO_SMALL)
+    return _duplicate(request, work, target, asked)
+
+
+def duplicate_extents_ex(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending[Reply]:
+    """The form with flags. SOURCE_ATOMIC is refused: a kernel that fails half-way undoes nothing."""
+    target = _target(work)
+    found = wire.decode_ex(request.input)
+    if found is None:
+        raise StatusError(status.BUFFER_TOO_SMALL)
+    size, asked = found
+    if size != wire.EX_STRUCTURE_SIZE or asked.flags & wire.SOURCE_ATOMIC:
+        raise StatusError(status.NOT_SUPPORTED)
+    return _duplicate(request, work, target, asked)
+
+
+def _target(work: Work) -> Open:
+    opened = need_file(work)
+    if not opened.backend.features.block_refcounting:
+        raise StatusError(status.INVALID_DEVICE_REQUEST)
+    return opened
+
+
+def _duplicate(
+    request: ioctl_wire.IoctlRequest, work: Work, target: Open, asked: wire.DuplicateExtents
+) -> Reply | Pending[Reply]:
+    check_volume(target)
+    target.need(access.FILE_WRITE_DATA)
+    _check_numbers(target, asked)
+    if not asked.length:
+        return ioctl_reply(request, work)
+    if target.handle.is_directory:
+        raise StatusError(status.NOT_SUPPORTED)
+    source = _find_source(asked, work)
+    _check_files(source, target, asked)
+    return steps.run(work, _clone(request, work, source, target, asked), (source, target))
+
+
+def _check_numbers(target: Open, asked: wire.DuplicateExtents) -> None:
+    """Clusters of the volume, inside what a file can have. Raises StatusError INVALID_PARAMETER."""
+    unit = target.backend.space().unit
+    for number in (asked.source_offset, asked.target_offset, asked.length):
+        if number < 0 or number % unit:
+            raise StatusError(status.INVALID_PARAMETER)
+    if max(asked.source_offset, asked.target_offset) + asked.length > _LAST_OFFSET:
+        raise StatusError(status.INVALID_PARAMETER)
+
+
+def _find_source(asked: wire.DuplicateExtents, work: Work) -> Open:
+    """An open of the same session. Raises StatusError: INVALID_HANDLE as note 90, ACCESS_DENIED, INVALID_PARAMETER."""
+    source = work.need_session().opens.get(asked.volatile_id)
+    if source is None or asked.persistent_id != asked.volatile_id:
+        raise StatusError(status.INVALID_HANDLE)
+    if source.pipe is not None or source.handle.is_directory or not source.granted & access.FILE_READ_DATA:
+        raise StatusError(status.INVALID_PARAMETER)
+    if source.tree.share.encrypt and not work.sealed:
+        raise StatusError(status.ACCESS_DENIED)  # its data are not read by such a request
+    return source
+
+
+def _check_files(source: Open, target: Open, asked: wire.DuplicateExtents) -> None:
+    """Raises StatusError NOT_SUPPORTED. A target that is too short is not made longer: this changes no size."""
+    above, below = source.handle.metadata(), target.handle.metadata()
+    if above.end_of_file < asked.source_offset + asked.length or below.end_of_file < asked.target_offset + asked.length:
+        raise StatusError(status.NOT_SUPPORTED)
+    if above.attributes & ~below.attributes & attributes.SPARSE_FILE:
+        raise StatusError(status.NOT_SUPPORTED)
+    is_same = source.handle.identity == target.handle.identity
+    if is_same and abs(asked.source_offset - asked.target_offset) < asked.length:
+        raise StatusError(status.NOT_SUPPORTED)
+
+
+def _clone(
+    request: ioctl_wire.IoctlRequest, work: Work, source: Open, target: Open, asked: wire.DuplicateExtents
+) -> "steps.Steps[None]":
+    if target.state.caches:
+        target.state.contend(target.holder.key, ALL)
+    target.changed(FILTER_WRITTEN)
+    ranges = source.handle.ranges()
+    try:
+        yield partial(ranges.clone_to, target.handle, asked.source_offset, asked.target_offset, asked.length)
+        if target.mode & attributes.FILE_WRITE_THROUGH:
+            yield target.handle.sync
+    except OSError as error:
+        raise StatusError(_MEANS.get(error.errno or 0, status.from_os_error(error))) from error
+    return ioctl_reply(request, work)
