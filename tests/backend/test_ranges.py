@@ -219,6 +219,19 @@ def test_marks_are_kept_beside_what_clients_set(backend: Backend, store: Store) 
     assert handle.metadata().attributes == attributes.SYSTEM
 
 
+@pytest.mark.parametrize("deallocate", [False, True])
+def test_held_times_stay(store: Store, deallocate: bool) -> None:
+    source, target = store("a", b"source"), store("b", b"target")
+    target.set_times(None, None, 131_000_000_000_000_000, None)
+    target.hold_times(False, True, True)
+    before = target.metadata()
+    assert copied(source, target, 0, 3, 6) == 6
+    zeroed(target, 0, 2, deallocate)
+    after = target.metadata()
+    assert (after.last_write_time, after.change_time) == (before.last_write_time, before.change_time)
+    assert all_of(target) == b"\0\0rsource"
+
+
 def test_shared_blocks_or_the_truth(backend: Backend, store: Store) -> None:
     data = os.urandom(SIZE)
     source, target = store("a", data), store("b", bytes(SIZE))
