@@ -7,6 +7,7 @@ waits for the slice, so that nothing is written after it.
 """
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import nullcontext
 from typing import Generic, TypeVar
 
 from smbserver.connection.work import Pending, Reply, Work
@@ -40,6 +41,7 @@ class _Course(Generic[T]):
     def __init__(self, work: Work, steps: "Steps[T]", opens: Sequence[Open]) -> None:
         self.waiter: Waiter[Reply] = Waiter()
         self._offload = work.connection.server.runtime.offload
+        self._acting = work.need_tree().acting
         self._steps = steps
         self._opens = opens
         self._is_stopped = False
@@ -53,24 +55,29 @@ class _Course(Generic[T]):
         for opened in self._opens:
             opened.hold()
         self.waiter.when_done(self._release)
-        self._slice(call)
+        self._follow(self._offload(call))
 
     def _release(self, _: object) -> None:
         for opened in self._opens:
             opened.release()
 
-    def _slice(self, call: Callable[[], T]) -> None:
-        self._offload(call).when_done(self._go_on)
+    def _follow(self, slice_: "Waiter[T]") -> None:
+        following: Waiter[T] | None = slice_
+        while following is not None and following.done:  # no recursion, however many slices were done at once
+            following = self._go_on(following)
+        if following is not None:
+            following.when_done(self._follow)
 
-    def _go_on(self, done: "Waiter[T]") -> None:
+    def _go_on(self, done: "Waiter[T]") -> "Waiter[T] | None":
+        """The next slice; None when the answer is there."""
         try:
-            call = self._next(done)
+            with self._acting or nullcontext():  # as the handler had begun; the thread becomes who gives it the work
+                return self._offload(self._next(done))
         except StopIteration as end:
             self.waiter.resolve(end.value)
         except Exception as error:  # noqa: BLE001 - the reply of this request, made where all replies of failures are
             self.waiter.fail(error)
-        else:
-            self._slice(call)
+        return None
 
     def _next(self, done: "Waiter[T]") -> Callable[[], T]:
         if done.cancelled or self._is_stopped:  # cancelled: the threads are ending
