@@ -19,6 +19,12 @@ FILE_BOTH_DIRECTORY: Final = 3
 FILE_NAMES: Final = 12
 FILE_ID_BOTH_DIRECTORY: Final = 37
 FILE_ID_FULL_DIRECTORY: Final = 38
+FILE_ID_EXTD_DIRECTORY: Final = 60
+FILE_ID_EXTD_BOTH_DIRECTORY: Final = 63
+FILE_ID_64_EXTD_DIRECTORY: Final = 78
+FILE_ID_64_EXTD_BOTH_DIRECTORY: Final = 79
+FILE_ID_ALL_EXTD_DIRECTORY: Final = 80
+FILE_ID_ALL_EXTD_BOTH_DIRECTORY: Final = 81
 _NAME_AT: Final = {
     FILE_DIRECTORY: 64,
     FILE_FULL_DIRECTORY: 68,
@@ -26,6 +32,12 @@ _NAME_AT: Final = {
     FILE_NAMES: 12,
     FILE_ID_BOTH_DIRECTORY: 104,
     FILE_ID_FULL_DIRECTORY: 80,
+    FILE_ID_EXTD_DIRECTORY: 88,
+    FILE_ID_EXTD_BOTH_DIRECTORY: 114,
+    FILE_ID_64_EXTD_DIRECTORY: 80,
+    FILE_ID_64_EXTD_BOTH_DIRECTORY: 106,
+    FILE_ID_ALL_EXTD_DIRECTORY: 96,
+    FILE_ID_ALL_EXTD_BOTH_DIRECTORY: 122,
 }
 
 FILE_BASIC: Final = 4
@@ -101,6 +113,8 @@ def decode_entries(data: bytes, kind: int = FILE_ID_BOTH_DIRECTORY) -> list[Entr
                 short = data[offset + 70 : offset + 70 + min(data[offset + 68], 24)].decode("utf-16-le", "replace")
             if kind in (FILE_ID_BOTH_DIRECTORY, FILE_ID_FULL_DIRECTORY):
                 file_id = int.from_bytes(data[offset + name_at - 8 : offset + name_at], "little")
+            if kind >= FILE_ID_EXTD_DIRECTORY:  # the lower half of a 128-bit id is the 64-bit one
+                file_id = int.from_bytes(data[offset + 72 : offset + 80], "little")
             created, accessed, written, changed, end, allocated, attributes = values
             entries.append(
                 Entry(name, created, accessed, written, changed, end, allocated, attributes, ea, short, file_id)

@@ -79,6 +79,7 @@ SETTINGS: Final = {
     "smb2.samba3misc*": ("--option=torture:localdir={local}",),
     # SYNCHRONIZE alone opens a file since Windows 7, and by [MS-FSA] 2.1.5.1; the test takes Vista's word unless told.
     "smb2.create.gentest": ("--option=torture:win7=yes",),
+    "smb2.ea.*": ("--option=torture:acl_xattr_name=NTACL",),  # an attribute of the server's own
 }
 
 

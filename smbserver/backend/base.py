@@ -4,10 +4,11 @@ Names are compared without regard to case or composition (`nt.names.fold`) and k
 below is what every store raises; tests/backend/test_contract.py asks each of them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
+from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
@@ -96,6 +97,19 @@ class Handle(Protocol):
     def set_attributes(self, attributes: int) -> None:
         """Set the attributes a client may choose."""
 
+    def get_eas(self) -> list[Ea]:
+        """The EAs, ordered by their names in capitals; at most what `nt.extended_attributes.fits`."""
+
+    def set_eas(self, changes: Sequence[Ea]) -> None:
+        """Set them, or delete those without a value: all, or none when it fails. Names are valid.
+
+        OSError EACCES for a name that the store keeps for itself, EOPNOTSUPP where it has no EAs; StatusError
+        EA_TOO_LARGE for more than a file can have.
+        """
+
+    def ea_size(self) -> int:
+        """`nt.extended_attributes.list_size` of the EAs."""
+
     def security_descriptor(self, parts: int) -> bytes:
         """A self-relative security descriptor with the asked-for parts."""
 
@@ -164,6 +178,10 @@ class Backend(Protocol):
     @property
     def serial_number(self) -> int:
         """32 bits that identify the volume."""
+
+    @property
+    def supports_eas(self) -> bool:
+        """Whether files can have EAs here."""
 
     @property
     def creation_time(self) -> int:

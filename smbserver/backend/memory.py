@@ -8,7 +8,7 @@ import errno
 import os
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
 from smbserver.backend.base import Identity, Located, LockMirror, Ranges
@@ -17,6 +17,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
+from smbserver.nt.extended_attributes import Ea, changed, list_size
 from smbserver.nt.names import Path, check_component, fold
 from smbserver.nt.security import descriptor_from_mode
 
@@ -32,7 +33,7 @@ def _refuse(code: int) -> NoReturn:
 class _Node:
     """What files and directories have in common. Lives while it has a name (`links`) or an open handle (`opens`)."""
 
-    __slots__ = ("accessed", "attributes", "changed", "created", "links", "number", "opens", "written")
+    __slots__ = ("accessed", "attributes", "changed", "created", "eas", "links", "number", "opens", "written")
 
     def __init__(self, number: int, attributes: int, created: int, now: int) -> None:
         self.number = number
@@ -41,6 +42,7 @@ class _Node:
         self.accessed = self.written = self.changed = now
         self.links = 0
         self.opens = 0
+        self.eas: tuple[Ea, ...] = ()  # ordered by name
 
 
 class _File(_Node):
@@ -72,6 +74,10 @@ class _Entry(NamedTuple):
 
 def _units(size: int) -> int:
     return -(-size // UNIT)
+
+
+def _ea_units(eas: Sequence[Ea]) -> int:
+    return _units(list_size(eas))
 
 
 def _metadata(node: _File | _Directory) -> Metadata:
@@ -226,6 +232,22 @@ class MemoryHandle:
         if not self._holds_change:
             node.changed = self._volume.now()
 
+    def get_eas(self) -> list[Ea]:
+        """The list of the node."""
+        return list(self._open().eas)
+
+    def set_eas(self, changes: Sequence[Ea]) -> None:
+        """The new list, made whole before it is taken; it is counted as room once the file has any."""
+        node = self._open()
+        eas = sorted(changed(node.eas, changes), key=lambda ea: ea.name.upper())
+        self._volume.take(_ea_units(eas) - _ea_units(node.eas))
+        node.eas = tuple(eas)
+        node.changed = self._volume.now()
+
+    def ea_size(self) -> int:
+        """Of the list."""
+        return list_size(self._open().eas)
+
     def security_descriptor(self, parts: int) -> bytes:
         """Everybody may do everything."""
         self._open()
@@ -239,7 +261,7 @@ class MemoryHandle:
         for key in list(node.entries):
             entry = node.entries.get(key)
             if entry is not None:
-                yield entry.name, _metadata(entry.node)
+                yield entry.name, _metadata(entry.node)._replace(ea_size=list_size(entry.node.eas))
 
     def is_empty(self) -> bool:
         """Whether there is no entry."""
@@ -288,6 +310,11 @@ class MemoryBackend:
         return self._serial
 
     @property
+    def supports_eas(self) -> bool:
+        """Always."""
+        return True
+
+    @property
     def creation_time(self) -> int:
         """When the backend was made."""
         return self._created
@@ -299,7 +326,7 @@ class MemoryBackend:
     def _identity(self, node: _Node) -> Identity:
         return (self._device, node.number)
 
-    def _take(self, units: int) -> None:
+    def take(self, units: int) -> None:
         """Count room as used, or given back when negative; OSError ENOSPC before anything is past the bound."""
         with self.lock:
             if units > 0 and self._used + units > self._units:
@@ -308,12 +335,16 @@ class MemoryBackend:
 
     def make_room(self, node: _File, size: int) -> None:
         """Take or give back the difference, for a file that is to need `size` bytes. Called before memory is."""
-        self._take(_units(size) - node.units())
+        self.take(_units(size) - node.units())
 
     def release_if_gone(self, node: _Node) -> None:
         """Give the data's room back when no name and no handle leads to them any more."""
-        if isinstance(node, _File) and not node.links and not node.opens:
-            self._take(-node.units())
+        if node.links or node.opens:
+            return
+        self.take(-_ea_units(node.eas))
+        node.eas = ()
+        if isinstance(node, _File):
+            self.take(-node.units())
             node.data = bytearray()
             node.reserved = 0
 
@@ -377,7 +408,7 @@ class MemoryBackend:
     def _add(self, parent: _Directory, name: str, node: _File | _Directory) -> None:
         if not parent.links:
             _refuse(errno.ENOENT)  # removed since the lookup: nobody could ever reach the entry
-        self._take(1)
+        self.take(1)
         parent.entries[fold(name)] = _Entry(name, node)
         node.links += 1
         if isinstance(node, _Directory):
@@ -386,7 +417,7 @@ class MemoryBackend:
 
     def _drop(self, parent: _Directory, key: str) -> None:
         node = parent.entries.pop(key).node
-        self._take(-1)
+        self.take(-1)
         node.links -= 1
         node.changed = parent.written = parent.changed = self.now()
         self.release_if_gone(node)

@@ -34,6 +34,7 @@ from smbserver.commands.create_durable import (
     grant_durable,
     known_open,
 )
+from smbserver.commands.create_ea import check_knowledge, requested_eas
 from smbserver.commands.create_names import wanted_path
 from smbserver.commands.create_response import create_response
 from smbserver.connection.work import Pending, Reply, Work
@@ -219,15 +220,19 @@ def _open_existing(
             raise _MustWait(wait)
     reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
     writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
+    eas = requested_eas(request, backend.supports_eas) if overwrite else []
     handle = backend.open(located, reads, writes and not meta.is_directory)
-    if overwrite:
-        try:
+    try:
+        check_knowledge(request, handle)
+        if overwrite:
+            if eas:
+                handle.set_eas(eas)
             handle.truncate(0)
             handle.set_attributes(overwritten_attributes(request))
             _allocate(request, handle)
-        except BaseException:
-            handle.close()
-            raise
+    except BaseException:
+        handle.close()
+        raise
     return handle, _ACTION_OF.get(disposition, attributes.OPENED), granted
 
 
@@ -241,16 +246,21 @@ def _make(
         raise StatusError(status.ACCESS_DENIED)
     granted = granted_access(request, tree.maximal_access)
     check_delete_on_close(request, granted, None)
+    eas = requested_eas(request, backend.supports_eas)
     now = work.connection.server.runtime.now()
     if is_directory:
         handle = backend.create_directory(located, new_attributes(request), now)
     else:
         handle = backend.create_file(located, new_attributes(request), now)
-        try:
+    try:
+        if eas:
+            handle.set_eas(eas)
+        if not is_directory:
             _allocate(request, handle)
-        except BaseException:
-            handle.close()
-            raise
+    except BaseException:  # a refused CREATE leaves nothing
+        handle.close()
+        backend.remove(located.path, handle.identity)
+        raise
     return handle, attributes.CREATED, granted
 
 

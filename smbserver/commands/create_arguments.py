@@ -64,8 +64,6 @@ def check_arguments(request: wire.CreateRequest) -> None:
     if options & attributes.FILE_NON_DIRECTORY_FILE and request.name.endswith("\\"):
         raise StatusError(status.OBJECT_NAME_INVALID)
     contexts = request.contexts
-    if wire.EA_BUFFER in contexts:
-        raise StatusError(status.EAS_NOT_SUPPORTED)
     if wire.TIMEWARP in contexts:
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)  # there are no snapshots
 

@@ -3,18 +3,17 @@
 from collections.abc import Iterator
 from typing import Final
 
+from smbserver.backend.base import Backend, Located
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
 from smbserver.nt.metadata import Metadata
 from smbserver.objects.open import Cursor, Open
 from smbserver.wire import query_directory as wire
-from smbserver.wire.directory_info import CLASSES, EntryList
+from smbserver.wire.directory_info import CLASSES, WITH_EA_SIZE, EntryList
 
 # Entries of one reply are made without a pause for other clients: this many bytes take some 20 ms.
 MAX_BATCH: Final = 256 * 1024
-# FileIdExtdDirectoryInformation and its 64-bit relatives ([MS-SMB2] 3.3.5.18).
-_KNOWN_UNSUPPORTED: Final = (60, 78, 79, 80, 81)
 
 
 def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
@@ -25,8 +24,7 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
     if not opened.granted & access.FILE_LIST_DIRECTORY:
         raise StatusError(status.ACCESS_DENIED)
     if request.file_information_class not in CLASSES:
-        known = request.file_information_class in _KNOWN_UNSUPPORTED
-        raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
+        raise StatusError(status.INVALID_INFO_CLASS)
     dialect = work.connection.dialect
     room = request.output_buffer_length
     if dialect is None or room > dialect.max_size:
@@ -51,11 +49,11 @@ def _cursor(request: wire.QueryDirectoryRequest, opened: Open) -> Cursor:
     if opened.cursor is None or restart:
         if request.pattern and (opened.cursor is None or request.flags & wire.REOPEN or restart):
             opened.pattern_text = request.pattern
-        opened.cursor = Cursor(_entries(opened), names.Pattern(opened.pattern_text))
+        opened.cursor = Cursor(_entries(opened, request.file_information_class), names.Pattern(opened.pattern_text))
     return opened.cursor
 
 
-def _entries(opened: Open) -> Iterator[tuple[str, Metadata]]:
+def _entries(opened: Open, info_class: int) -> Iterator[tuple[str, Metadata]]:
     """A pattern without wildcards is one lookup, not a walk through the directory."""
     text = opened.pattern_text
     if names.has_wildcard(text) or text in (".", ".."):
@@ -68,9 +66,26 @@ def _entries(opened: Open) -> Iterator[tuple[str, Metadata]]:
     try:
         if located.metadata is None:
             return iter(())
-        return iter([(located.path[-1], located.metadata)])
+        meta = located.metadata
+        if info_class in WITH_EA_SIZE:
+            meta = meta._replace(ea_size=_ea_size(opened.backend, located))
+        return iter([(located.path[-1], meta)])
     finally:
         located.close()
+
+
+def _ea_size(backend: Backend, located: Located) -> int:
+    """0 for a file that cannot be opened: it is listed nevertheless."""
+    try:
+        handle = backend.open(located, False, False)
+    except OSError:
+        return 0
+    try:
+        return handle.ea_size()
+    except OSError:
+        return 0
+    finally:
+        handle.close()
 
 
 def _fill(entries: EntryList, cursor: Cursor, single: bool) -> None:

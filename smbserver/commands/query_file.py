@@ -11,6 +11,7 @@ from smbserver.wire import query_info as wire
 
 # What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
 _NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
+_HAVE_EA_SIZE: Final = (file_info.EA, file_info.ALL)  # it costs a look of its own
 
 
 def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
@@ -28,6 +29,7 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         opened.position,
         opened.state.delete_pending,
         last if is_short(last) else "",
+        opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
     )
     data = file_info.encode(info_class, opened.handle.metadata(), view)
     if data is None:  # a name that is not 8.3 has no other one: none are made up ([MS-FSA] 2.1.5.12.4)

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from smbserver.commands.query_ea import query_ea
 from smbserver.commands.query_file import query_file
 from smbserver.commands.query_volume import query_volume
 from smbserver.connection.work import Buffer, Reply, Work
@@ -12,6 +13,7 @@ from smbserver.objects.pipe import QUOTA, PipeHandle
 from smbserver.wire import file_info, fs_info
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import query_info as wire
+from smbserver.wire.ea import FULL_EA
 
 # The classes of files that also mean something for a pipe; wire.pipe has those that only a pipe has.
 _PIPE_CLASSES: Final = (
@@ -39,6 +41,8 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     if opened.pipe is not None:
         return _pipe(request, opened, opened.pipe)
     if request.info_type == wire.INFO_FILE:
+        if request.file_info_class == FULL_EA:
+            return query_ea(request, opened)
         if request.file_info_class == file_info.NORMALIZED_NAME and not dialect.preauth:
             raise StatusError(status.NOT_SUPPORTED)  # 3.3.5.20.1: from 3.1.1 on
         return _fit(query_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)

@@ -5,6 +5,7 @@ from typing import Final
 
 from smbserver.commands.set_basic import set_basic
 from smbserver.commands.set_disposition import set_disposition
+from smbserver.commands.set_ea import set_ea
 from smbserver.commands.set_rename import set_link, set_rename
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
@@ -12,7 +13,7 @@ from smbserver.nt import access, attributes, changes, status
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
 from smbserver.waiter import Waiter
-from smbserver.wire import file_info
+from smbserver.wire import ea, file_info
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import set_info as wire
 from smbserver.wire.query_info import INFO_FILE, INFO_FILESYSTEM, INFO_QUOTA, INFO_SECURITY
@@ -20,11 +21,11 @@ from smbserver.wire.query_info import INFO_FILE, INFO_FILESYSTEM, INFO_QUOTA, IN
 _LAST_SIZE: Final = 0x7FFFFFFFFFFFFFFF
 _SYNCHRONOUS: Final = attributes.FILE_SYNCHRONOUS_IO_ALERT | attributes.FILE_SYNCHRONOUS_IO_NONALERT
 _SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTIAL_ONLY | _SYNCHRONOUS
-# EAs, quotas, object ids, short names, and the extended forms of disposition and rename: documented as settable, not
+# Quotas, object ids, short names, and the extended forms of disposition and rename: documented as settable, not
 # had here ([MS-SMB2] 3.3.5.21.1).
-_KNOWN_UNSUPPORTED: Final = (15, 29, 32, file_info.SHORT_NAME, 64, 65)
+_KNOWN_UNSUPPORTED: Final = (29, 32, file_info.SHORT_NAME, 64, 65)
 # What a listing of the directory shows.
-_SEEN_IN_DIRECTORY: Final = (file_info.BASIC, file_info.ALLOCATION, file_info.END_OF_FILE)
+_SEEN_IN_DIRECTORY: Final = (ea.FULL_EA, file_info.BASIC, file_info.ALLOCATION, file_info.END_OF_FILE)
 
 _Setter = Callable[[memoryview, Open, Work], Waiter[None] | None]  # what must be waited for before it can be done
 
@@ -129,6 +130,7 @@ _SETTERS: Final[dict[int, _Setter]] = {
     file_info.RENAME: set_rename,
     file_info.LINK: set_link,
     file_info.DISPOSITION: set_disposition,
+    ea.FULL_EA: set_ea,
     file_info.POSITION: _set_position,
     file_info.MODE: _set_mode,
     file_info.ALLOCATION: _set_allocation,

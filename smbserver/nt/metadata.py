@@ -4,7 +4,11 @@ from typing import Final, NamedTuple
 
 
 class Metadata(NamedTuple):
-    """Times are FILETIMEs, sizes bytes; `attributes` is never 0; `file_id` is stable and unique in its volume."""
+    """Times are FILETIMEs, sizes bytes; `attributes` is never 0; `file_id` is stable and unique in its volume.
+
+    `reparse_tag` is not 0 exactly when `attributes` has REPARSE_POINT. `ea_size` is 0 but in listings: a handle is
+    asked for it when it is wanted.
+    """
 
     creation_time: int
     last_access_time: int
@@ -16,6 +20,8 @@ class Metadata(NamedTuple):
     number_of_links: int
     file_id: int
     is_directory: bool
+    reparse_tag: int = 0
+    ea_size: int = 0
 
 
 class VolumeSpace(NamedTuple):

@@ -49,6 +49,7 @@ class Open:
         "backend",
         "cursor",
         "delete_on_close",
+        "ea_index",
         "granted",
         "handle",
         "held_times",
@@ -87,6 +88,7 @@ class Open:
         self.delete_on_close = delete_on_close
         self.position = 0
         self.held_times = (False, False, False)  # access, write, change: those its client has set or stopped
+        self.ea_index = 0  # how many EAs an enumeration has given
         self.session: Session | None = None  # who must hear of a break
         holder.owner = self
         holder.number = volatile_id

@@ -5,7 +5,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
 from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges
@@ -13,6 +13,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeSpace
+from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.names import Path
 from smbserver.rpc.pipe import RpcPipe
 from smbserver.rpc.pipes import find_pipe, open_pipe
@@ -192,6 +193,18 @@ class PipeHandle:
         """A pipe keeps no attributes."""
         _refuse()
 
+    def get_eas(self) -> list[Ea]:
+        """A pipe has none."""
+        return []
+
+    def set_eas(self, changes: Sequence[Ea]) -> None:
+        """Nor can it."""
+        raise StatusError(status.EAS_NOT_SUPPORTED)
+
+    def ea_size(self) -> int:
+        """Always 0."""
+        return 0
+
     def security_descriptor(self, parts: int) -> bytes:
         """Who may open a pipe is no property of the pipe here."""
         raise StatusError(status.NOT_SUPPORTED)
@@ -219,6 +232,7 @@ class PipeStore:
     def __init__(self, created: int) -> None:
         self.serial_number = 0
         self.features = NO_FEATURES
+        self.supports_eas = False
         self.creation_time = created
 
     def space(self) -> VolumeSpace:

@@ -17,7 +17,7 @@ REQUEST = Struct("<HBBIQQIIIIIHHII")
 RESPONSE = Struct("<HBBIQQQQQQIIQQII")
 CONTEXT = Struct("<IHHHHI")
 MAX_CONTEXTS: Final = 32  # a dozen kinds exist
-MAX_CONTEXT_BYTES: Final = 64 * 1024  # a security descriptor or EA list at its largest
+MAX_CONTEXT_BYTES: Final = 144 * 1024  # a security descriptor and an EA list at their largest, and the small ones
 
 QUERY_MAXIMAL_ACCESS: Final = b"MxAc"
 QUERY_ON_DISK_ID: Final = b"QFid"

@@ -1,4 +1,7 @@
-"""Directory entries for QUERY_DIRECTORY ([MS-FSCC] 2.4.10 and its relatives)."""
+"""Directory entries for QUERY_DIRECTORY ([MS-FSCC] 2.4.10 and its relatives).
+
+Short names are left empty: they are made for who asks for one file's, not for every entry of a listing.
+"""
 
 from collections.abc import Callable
 from struct import Struct
@@ -14,6 +17,12 @@ BOTH_DIRECTORY: Final = 3
 NAMES: Final = 12
 ID_BOTH_DIRECTORY: Final = 37
 ID_FULL_DIRECTORY: Final = 38
+ID_EXTD_DIRECTORY: Final = 60
+ID_EXTD_BOTH_DIRECTORY: Final = 63  # not in [MS-FSCC]; Windows programs ask for it, the layout is in its headers
+ID_64_EXTD_DIRECTORY: Final = 78
+ID_64_EXTD_BOTH_DIRECTORY: Final = 79
+ID_ALL_EXTD_DIRECTORY: Final = 80
+ID_ALL_EXTD_BOTH_DIRECTORY: Final = 81
 
 # NextEntryOffset, FileIndex, four times, EndOfFile, AllocationSize, FileAttributes, FileNameLength, ...
 _DIRECTORY = Struct("<IIQQQQQQII")
@@ -22,6 +31,15 @@ _BOTH = Struct("<IIQQQQQQIIIBB24s")
 _ID_BOTH = Struct("<IIQQQQQQIIIBB24sHQ")
 _ID_FULL = Struct("<IIQQQQQQIIIIQ")
 _NAMES = Struct("<III")
+# ... EaSize, ReparsePointTag, FileId and FileId128 as the class has them, and the room of a short name.
+_EXTD: Final = {
+    ID_EXTD_DIRECTORY: Struct("<IIQQQQQQIIII16s"),
+    ID_EXTD_BOTH_DIRECTORY: Struct("<IIQQQQQQIIII16s26x"),
+    ID_64_EXTD_DIRECTORY: Struct("<IIQQQQQQIIIIQ"),
+    ID_64_EXTD_BOTH_DIRECTORY: Struct("<IIQQQQQQIIIIQ26x"),
+    ID_ALL_EXTD_DIRECTORY: Struct("<IIQQQQQQIIIIQ16s"),
+    ID_ALL_EXTD_BOTH_DIRECTORY: Struct("<IIQQQQQQIIIIQ16s26x"),
+}
 _NO_SHORT_NAME: Final = bytes(24)
 
 Encoder = Callable[[int, Metadata, bytes], bytes]
@@ -33,18 +51,41 @@ def _directory(following: int, m: Metadata, name: bytes) -> bytes:
 
 
 def _full(following: int, m: Metadata, name: bytes) -> bytes:
-    return _FULL.pack(following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), 0) + name
+    return (
+        _FULL.pack(following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), _ea_size(m)) + name
+    )
+
+
+def _ea_size(m: Metadata) -> int:
+    """Classes without a field for the tag of a reparse point have it here, and such a file has no EAs."""
+    return m.reparse_tag or m.ea_size
 
 
 def _both(following: int, m: Metadata, name: bytes) -> bytes:
-    head = _BOTH.pack(
-        following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), 0, 0, 0, _NO_SHORT_NAME
+    created, accessed, written, changed, allocation, end, attributes, _, _, _, tag, ea_size = m
+    return (
+        _BOTH.pack(
+            following,
+            0,
+            created,
+            accessed,
+            written,
+            changed,
+            end,
+            allocation,
+            attributes,
+            len(name),
+            tag or ea_size,
+            0,
+            0,
+            _NO_SHORT_NAME,
+        )
+        + name
     )
-    return head + name
 
 
 def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _ = m
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size = m
     return (
         _ID_BOTH.pack(
             following,
@@ -57,7 +98,7 @@ def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
             allocation,
             attributes,
             len(name),
-            0,
+            tag or ea_size,
             0,
             0,
             _NO_SHORT_NAME,
@@ -69,14 +110,47 @@ def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
 
 
 def _id_full(following: int, m: Metadata, name: bytes) -> bytes:
-    head = _ID_FULL.pack(
-        following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), 0, 0, m.file_id
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size = m
+    return (
+        _ID_FULL.pack(
+            following,
+            0,
+            created,
+            accessed,
+            written,
+            changed,
+            end,
+            allocation,
+            attributes,
+            len(name),
+            tag or ea_size,
+            0,
+            file_id,
+        )
+        + name
     )
-    return head + name
 
 
 def _names(following: int, m: Metadata, name: bytes) -> bytes:
     return _NAMES.pack(following, 0, len(name)) + name
+
+
+def id_128(file_id: int) -> bytes:
+    """The 128-bit form of a 64-bit file id ([MS-FSCC] 2.1.10)."""
+    return file_id.to_bytes(16, "little")
+
+
+def _extd(info_class: int) -> tuple[Encoder, int]:
+    layout = _EXTD[info_class]
+    has_64 = info_class not in (ID_EXTD_DIRECTORY, ID_EXTD_BOTH_DIRECTORY)
+    has_128 = info_class not in (ID_64_EXTD_DIRECTORY, ID_64_EXTD_BOTH_DIRECTORY)
+
+    def encode(following: int, m: Metadata, name: bytes) -> bytes:
+        ids = ((m.file_id,) if has_64 else ()) + ((id_128(m.file_id),) if has_128 else ())
+        head = (following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name))
+        return layout.pack(*head, m.ea_size, m.reparse_tag, *ids) + name
+
+    return encode, layout.size
 
 
 # Class -> how an entry is encoded and the size of its fixed part.
@@ -87,7 +161,10 @@ CLASSES: Final[dict[int, tuple[Encoder, int]]] = {
     NAMES: (_names, _NAMES.size),
     ID_BOTH_DIRECTORY: (_id_both, _ID_BOTH.size),
     ID_FULL_DIRECTORY: (_id_full, _ID_FULL.size),
+    **{info_class: _extd(info_class) for info_class in _EXTD},
 }
+# Those that tell the size of the EAs.
+WITH_EA_SIZE: Final = frozenset(CLASSES) - {DIRECTORY, NAMES}
 
 
 class EntryList:
@@ -147,6 +224,7 @@ class DirectoryEntry(NamedTuple):
     ea_size: int = 0
     short_name: str = ""
     file_id: int = 0
+    reparse_tag: int = 0
 
 
 # Class -> layout, and whether the entry has EaSize, a short name, a FileId as its last field.
@@ -166,6 +244,8 @@ def decode_entries(info_class: int, data: memoryview) -> tuple[DirectoryEntry, .
             DirectoryEntry(counted_text(raw, _NAMES.size, _NAMES.unpack_from(raw)[2]))
             for raw in chained(data, _NAMES.size, 8)
         )
+    if info_class in _EXTD:
+        return _decode_extd(info_class, data)
     if info_class not in _LAYOUTS:
         raise WireError("not a class of directory entries")
     layout, has_ea_size, has_short_name, has_file_id = _LAYOUTS[info_class]
@@ -185,7 +265,19 @@ def decode_entries(info_class: int, data: memoryview) -> tuple[DirectoryEntry, .
                     values[10] if has_ea_size else 0,
                     short,
                     values[-1] if has_file_id else 0,
+                    0,
                 )
             )
         )
+    return tuple(entries)
+
+
+def _decode_extd(info_class: int, data: memoryview) -> tuple[DirectoryEntry, ...]:
+    layout = _EXTD[info_class]
+    entries = []
+    for raw in chained(data, layout.size, 8):
+        values = layout.unpack_from(raw)
+        name = counted_text(raw, layout.size, values[9])
+        file_id = values[12] if isinstance(values[12], int) else int.from_bytes(values[12], "little")
+        entries.append(DirectoryEntry._make((name, *values[2:9], values[10], "", file_id, values[11])))
     return tuple(entries)

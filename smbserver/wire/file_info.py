@@ -80,7 +80,8 @@ SET_SIZE: Final = {
 class OpenView(NamedTuple):
     """What an information class can tell of an open beside the file's metadata.
 
-    `name` is the path below the share; `short_name` the last component's 8.3 name, empty when it has none.
+    `name` is the path below the share; `short_name` the last component's 8.3 name, empty when it has none;
+    `ea_size` is only known for the classes that tell it.
     """
 
     name: str
@@ -89,6 +90,7 @@ class OpenView(NamedTuple):
     position: int
     delete_pending: bool
     short_name: str = ""
+    ea_size: int = 0
 
 
 def basic(meta: Metadata) -> bytes:
@@ -122,7 +124,7 @@ def all_information(meta: Metadata, view: OpenView) -> bytes:
             basic(meta),
             standard(meta, view),
             _U64.pack(meta.file_id),
-            _U32.pack(0),
+            _U32.pack(view.ea_size),
             _U32.pack(view.granted_access),
             _U64.pack(view.position),
             _U32.pack(view.mode),
@@ -176,7 +178,9 @@ def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
         return standard(meta, view)
     if info_class == INTERNAL:
         return _U64.pack(meta.file_id)
-    if info_class in (EA, ALIGNMENT):  # no EAs are stored; any alignment will do
+    if info_class == EA:
+        return _U32.pack(view.ea_size)
+    if info_class == ALIGNMENT:  # any will do
         return _U32.pack(0)
     if info_class == ACCESS:
         return _U32.pack(view.granted_access)

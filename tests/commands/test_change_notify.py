@@ -408,3 +408,11 @@ def test_nothing_listens_when_nobody_watches(loop: Loop, world: World) -> None:
     looker.open.close()
     assert not len(loop.local)
     assert not loop.readers
+
+
+def test_an_ea_is_told_of(tree: Tree, world: World) -> None:
+    file = made(tree, "file")
+    looker = Looker(world.tree(), matches=nt.FILTER_EA)
+    file.set(1, 15, struct.pack("<IBBH", 0, 0, 1, 1) + b"a\0x")
+    file.close()
+    assert looker.news() == [(MODIFIED, "file")]

@@ -49,9 +49,15 @@ def test_no_room_for_one(folder: File) -> None:
     assert asked(folder)[0] == 0  # nothing was lost
 
 
-@pytest.mark.parametrize(("kind", "expected"), [(60, status.NOT_SUPPORTED), (4, status.INVALID_INFO_CLASS)])
-def test_classes(folder: File, kind: int, expected: int) -> None:
-    assert asked(folder, kind=kind)[0] == expected
+@pytest.mark.parametrize("kind", [1, 2, 3, 12, 37, 38, 60, 63, 78, 79, 80, 81])
+def test_classes(folder: File, kind: int) -> None:
+    code, names = asked(folder, kind=kind)
+    assert (code, sorted(names)) == (0, [".", "..", "a", "b", "c.txt"])
+
+
+@pytest.mark.parametrize("kind", [0, 4, 15, 36, 82, 255])
+def test_no_classes(folder: File, kind: int) -> None:
+    assert asked(folder, kind=kind)[0] == status.INVALID_INFO_CLASS
 
 
 def test_files_and_rights(world: World, folder: File) -> None:

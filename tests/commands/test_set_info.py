@@ -56,7 +56,7 @@ def test_classes_that_cannot_be_set(file: File, level: int) -> None:
     assert change(file, level, bytes(64)) == status.INVALID_INFO_CLASS
 
 
-@pytest.mark.parametrize("level", [15, 40, 64, 65])
+@pytest.mark.parametrize("level", [29, 32, 40, 64, 65])
 def test_classes_that_are_not_had_here(file: File, level: int) -> None:
     assert change(file, level, bytes(64)) == status.NOT_SUPPORTED
 

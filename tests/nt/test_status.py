@@ -17,6 +17,8 @@ NOT_ERRORS = {
     "NOTIFY_ENUM_DIR": 0,
     "BUFFER_OVERFLOW": 2,
     "NO_MORE_FILES": 2,
+    "INVALID_EA_NAME": 2,
+    "EA_LIST_INCONSISTENT": 2,
 }
 
 

@@ -286,6 +286,8 @@ METADATA = st.builds(
     number_of_links=st.integers(1, 0xFFFF),
     file_id=U64,
     is_directory=st.booleans(),
+    reparse_tag=st.just(0),
+    ea_size=U32,
 )
 VOLUME_SPACES = st.builds(
     VolumeSpace,
@@ -295,7 +297,13 @@ VOLUME_SPACES = st.builds(
     free_units=U64,
 )
 OPEN_VIEWS = st.builds(
-    file_info.OpenView, name=TEXT, granted_access=U32, mode=U32, position=U64, delete_pending=st.booleans()
+    file_info.OpenView,
+    name=TEXT,
+    granted_access=U32,
+    mode=U32,
+    position=U64,
+    delete_pending=st.booleans(),
+    ea_size=U32,
 )
 STREAMS = st.lists(st.builds(file_info.Stream, name=TEXT, size=U64, allocation_size=U64), max_size=5).map(tuple)
 BASIC_TIME = st.integers(-2, 0x7FFFFFFFFFFFFFFF)

@@ -35,6 +35,18 @@ NAME_A = bytes.fromhex("6100")
         ),
         pytest.param(wire.ID_FULL_DIRECTORY, COMMON + bytes(8) + b"\x09" + bytes(7), id="2.4.24: EaSize, FileId"),
         pytest.param(wire.NAMES, bytes(8) + b"\x02\0\0\0", id="2.4.33"),
+        pytest.param(wire.ID_EXTD_DIRECTORY, COMMON + bytes(8) + b"\x09" + bytes(15), id="2.4.23: FileId of 128 bits"),
+        pytest.param(wire.ID_EXTD_BOTH_DIRECTORY, COMMON + bytes(8) + b"\x09" + bytes(15 + 26), id="and a short name"),
+        pytest.param(wire.ID_64_EXTD_DIRECTORY, COMMON + bytes(8) + b"\x09" + bytes(7), id="2.4.19"),
+        pytest.param(wire.ID_64_EXTD_BOTH_DIRECTORY, COMMON + bytes(8) + b"\x09" + bytes(7 + 26), id="2.4.18"),
+        pytest.param(
+            wire.ID_ALL_EXTD_DIRECTORY, COMMON + bytes(8) + (b"\x09" + bytes(7)) + (b"\x09" + bytes(15)), id="2.4.21"
+        ),
+        pytest.param(
+            wire.ID_ALL_EXTD_BOTH_DIRECTORY,
+            COMMON + bytes(8) + (b"\x09" + bytes(7)) + (b"\x09" + bytes(15 + 26)),
+            id="2.4.20",
+        ),
     ],
 )
 def test_golden(info_class: int, expected: bytes) -> None:
@@ -45,7 +57,18 @@ def test_golden(info_class: int, expected: bytes) -> None:
     assert decoded.name == "a"
     if info_class != wire.NAMES:
         assert decoded[1:8] == (1, 2, 3, 4, 7, 0x1000, 0x20)
-    assert decoded.file_id == (9 if info_class in (wire.ID_BOTH_DIRECTORY, wire.ID_FULL_DIRECTORY) else 0)
+    assert decoded.file_id == (9 if info_class >= wire.ID_BOTH_DIRECTORY else 0)
+
+
+@pytest.mark.parametrize("info_class", sorted(wire.WITH_EA_SIZE))
+def test_the_tag_of_a_reparse_point_has_its_own_field_or_that_of_the_eas(info_class: int) -> None:
+    entries = wire.EntryList(info_class, 1000)
+    assert entries.add("a", META._replace(reparse_tag=0xA000000C))
+    assert entries.add("b", META._replace(ea_size=77))
+    link, file = wire.decode_entries(info_class, memoryview(entries.encode()))
+    has_own = info_class >= wire.ID_EXTD_DIRECTORY
+    assert (link.ea_size, link.reparse_tag) == ((0, 0xA000000C) if has_own else (0xA000000C, 0))
+    assert (file.ea_size, file.reparse_tag) == (77, 0)
 
 
 def test_captured() -> None:
@@ -122,7 +145,9 @@ def test_what_fits_comes_back_in_order(info_class: int, files: list[tuple[str, M
         assert [entry[1:8] for entry in decoded] == [
             (*meta[:4], meta.end_of_file, meta.allocation_size, meta.attributes) for _, meta in taken
         ]
-    if info_class in (wire.ID_BOTH_DIRECTORY, wire.ID_FULL_DIRECTORY):
+    if info_class in wire.WITH_EA_SIZE:
+        assert [entry.ea_size for entry in decoded] == [meta.ea_size for _, meta in taken]
+    if info_class >= wire.ID_BOTH_DIRECTORY:
         assert [entry.file_id for entry in decoded] == [meta.file_id for _, meta in taken]
 
 

@@ -181,7 +181,7 @@ def test_all_round_trip(meta: Metadata, view: wire.OpenView) -> None:
     assert whole.basic == (*meta[:4], meta.attributes)
     links = meta.number_of_links - view.delete_pending
     assert whole.standard == (meta.allocation_size, meta.end_of_file, links, view.delete_pending, meta.is_directory)
-    assert whole[2:] == (meta.file_id, 0, view.granted_access, view.position, view.mode, 0, "\\" + view.name)
+    assert whole[2:] == (meta.file_id, view.ea_size, view.granted_access, view.position, view.mode, 0, "\\" + view.name)
 
 
 @quick

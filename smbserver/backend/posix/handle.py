@@ -5,11 +5,11 @@ import fcntl
 import logging
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from smbserver.backend.base import LockMirror, Ranges
-from smbserver.backend.posix import dos_attributes, file_ioctls, kept_times
+from smbserver.backend.posix import dos_attributes, file_ioctls, kept_times, extended_attributes
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of
@@ -20,6 +20,7 @@ from smbserver.backend.posix.ranges import PosixRanges
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
+from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.filetime import to_unix_ns
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path
@@ -263,6 +264,24 @@ class PosixHandle:
         keep = kept_times.to_keep(before, disk, None, None, change_time)
         self._store(stored ^ attribute, self._created(dos), keep)
 
+    def get_eas(self) -> list[Ea]:
+        """The attributes of `user.` that are not ours."""
+        return extended_attributes.load(self._attributes())
+
+    def set_eas(self, changes: Sequence[Ea]) -> None:
+        """One after the other, and back when one fails."""
+        extended_attributes.store(self._attributes(), changes)
+
+    def ea_size(self) -> int:
+        """One system call where there are no EAs."""
+        return extended_attributes.size(self._attributes())
+
+    def _attributes(self) -> int | str:
+        """Where they are; a descriptor of -1 would be the current directory to Python."""
+        if self._fd < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+        return self._target
+
     def security_descriptor(self, parts: int) -> bytes:
         """What the owner and the mode say."""
         state = os.fstat(self._fd)
@@ -299,17 +318,27 @@ class PosixHandle:
                 state = os.fstat(target)
                 if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
                     return None
-                dos = dos_attributes.load(f"/proc/self/fd/{target}")
-                born = birth_time(target) if dos.creation_time is None else None
-                return metadata_of(state, dos, self._root_device, hidden, born)
+                return self._listed(state, f"/proc/self/fd/{target}", hidden, target, b"")
             finally:
                 os.close(target)
         if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
             return None
-        state = entry.stat(follow_symlinks=False)
-        dos = dos_attributes.load(f"/proc/self/fd/{fd}/{entry.name}", follow=False)
-        born = birth_time(fd, os.fsencode(entry.name)) if dos.creation_time is None else None
-        return metadata_of(state, dos, self._root_device, hidden, born)
+        path = f"/proc/self/fd/{fd}/{entry.name}"
+        return self._listed(entry.stat(follow_symlinks=False), path, hidden, fd, os.fsencode(entry.name))
+
+    def _listed(self, state: os.stat_result, path: str, hidden: bool, fd: int, name: bytes) -> Metadata:
+        """What a listing tells of a file: `name` in the directory `fd`, or, without a name, `fd` itself.
+
+        One call says which attributes there are; a local program's file has none.
+        """
+        follow = not name
+        names = extended_attributes.listed(path, follow)
+        dos = dos_attributes.load(path, follow) if dos_attributes.XATTR in names else dos_attributes.NONE
+        born = birth_time(fd, name) if dos.creation_time is None else None
+        meta = metadata_of(state, dos, self._root_device, hidden, born)
+        if not extended_attributes.has_eas(names):
+            return meta
+        return meta._replace(ea_size=extended_attributes.listed_size(path, names, follow))
 
     def _parent_metadata(self) -> Metadata:
         state = os.stat("..", dir_fd=self._fd)

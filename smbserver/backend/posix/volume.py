@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from smbserver.backend.base import Located
-from smbserver.backend.posix import dos_attributes, file_ioctls
+from smbserver.backend.posix import dos_attributes, file_ioctls, extended_attributes
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
 from smbserver.backend.posix.disk_names import to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
@@ -81,6 +81,7 @@ class PosixBackend:
         self._device = state.st_dev
         self._cache = NameCache(many_users)
         self._resolver = Resolver(self._root, self._cache, kernel_walk)
+        self._supports_eas = extended_attributes.supported(self._root)
         self._created = from_unix_ns(min(state.st_mtime_ns, state.st_ctime_ns))
         self._features = volume_features(self._root)
         self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
@@ -94,6 +95,11 @@ class PosixBackend:
     def serial_number(self) -> int:
         """Made of the root's device and inode."""
         return self._serial
+
+    @property
+    def supports_eas(self) -> bool:
+        """As the root's file system says."""
+        return self._supports_eas
 
     @property
     def creation_time(self) -> int:

@@ -41,7 +41,7 @@ def filetime(seconds: int) -> int:
 
 
 def test_file() -> None:
-    assert facts() == (
+    assert facts()[:10] == (
         filetime(10),
         filetime(30),
         filetime(20),
