@@ -7,8 +7,8 @@ below is what every store raises; tests/backend/test_contract.py asks each of th
 from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
-from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.extended_attributes import Ea
+from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]

@@ -16,8 +16,8 @@ from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
-from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.extended_attributes import Ea, changed, list_size
+from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path, check_component, fold
 from smbserver.nt.security import descriptor_from_mode
 

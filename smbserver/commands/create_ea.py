@@ -20,7 +20,7 @@ def requested_eas(request: wire.CreateRequest, is_supported: bool) -> list[Ea]:
         raise StatusError(status.EAS_NOT_SUPPORTED)
     if request.create_options & attributes.FILE_NO_EA_KNOWLEDGE:
         raise StatusError(status.ACCESS_DENIED)
-    return ea_wire.decode_checked(memoryview(data))
+    return ea_wire.wanted_changes(memoryview(data))
 
 
 def check_knowledge(request: wire.CreateRequest, handle: Handle) -> None:

@@ -10,7 +10,7 @@ from smbserver.wire import ea as ea_wire
 def set_ea(data: memoryview, opened: Open, work: Work) -> None:
     """Change the list. Raises StatusError EA_LIST_INCONSISTENT, INVALID_EA_NAME, EA_TOO_LARGE, EAS_NOT_SUPPORTED."""
     opened.need(access.FILE_WRITE_EA)
-    eas = ea_wire.decode_checked(data)
+    eas = ea_wire.wanted_changes(data)
     meta = opened.handle.metadata()
     if meta.attributes & attributes.REPARSE_POINT or not opened.backend.supports_eas:
         raise StatusError(status.EAS_NOT_SUPPORTED)

@@ -12,8 +12,8 @@ from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
-from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeSpace
 from smbserver.nt.extended_attributes import Ea
+from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeSpace
 from smbserver.nt.names import Path
 from smbserver.rpc.pipe import RpcPipe
 from smbserver.rpc.pipes import find_pipe, open_pipe

@@ -30,7 +30,7 @@ def decode_full(data: memoryview) -> list[Ea]:
     return eas
 
 
-def decode_checked(data: memoryview) -> list[Ea]:
+def wanted_changes(data: memoryview) -> list[Ea]:
     """As `decode_full`, with names and flags judged. Raises StatusError EA_LIST_INCONSISTENT, INVALID_EA_NAME."""
     try:
         eas = decode_full(data)

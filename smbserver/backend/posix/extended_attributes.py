@@ -117,21 +117,21 @@ def store(target: Target, changes: Sequence[Ea]) -> None:
         if is_own(_attribute(ea)):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     stored = load(target)
-    before = {ea.name.upper(): ea for ea in stored}
-    after = {ea.name.upper(): ea for ea in changed(stored, changes)}
+    before = {ea.name: ea for ea in stored}
+    after = {ea.name: ea for ea in changed(stored, changes)}
     undo: list[Callable[[], None]] = []
     try:
-        for key, ea in before.items():
-            if key not in after:
+        for name, ea in before.items():
+            if name not in after:
                 os.removexattr(target, _attribute(ea))
                 undo.append(partial(os.setxattr, target, _attribute(ea), ea.value))
-        for key, ea in after.items():
-            old = before.get(key)
+        for name, ea in after.items():
+            old = before.get(name)
             if old is None or old.value != ea.value:
                 os.setxattr(target, _attribute(ea), ea.value)
                 undo.append(partial(_put_back, target, ea, old))
-        needed = sorted(key for key, ea in after.items() if ea.flags & FILE_NEED_EA)
-        if needed != sorted(key for key, ea in before.items() if ea.flags & FILE_NEED_EA):
+        needed = sorted(name.upper() for name, ea in after.items() if ea.flags & FILE_NEED_EA)
+        if needed != sorted(name.upper() for name, ea in before.items() if ea.flags & FILE_NEED_EA):
             _store_needed(target, needed)
     except OSError as error:
         _undo(undo)

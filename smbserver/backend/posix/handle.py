@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from smbserver.backend.base import LockMirror, Ranges
-from smbserver.backend.posix import dos_attributes, file_ioctls, kept_times, extended_attributes
+from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of

@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from smbserver.backend.base import Located
-from smbserver.backend.posix import dos_attributes, file_ioctls, extended_attributes
+from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
 from smbserver.backend.posix.disk_names import to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
