@@ -190,6 +190,29 @@ def test_delete_on_close_is_as_its_user_too(acting: Acting) -> None:
 
 
 @needs_root
+@pytest.mark.parametrize("mode", [0o755, 0o1777], ids=["closed", "sticky"])
+def test_a_delete_that_will_be_refused_is_refused_when_it_is_asked_for(acting: Acting, mode: int) -> None:
+    acting.owned("home", ALICE, mode, directory=True)
+    acting.owned("home/file", ALICE, 0o666)
+    hers, his = acting.tree(USER), acting.tree(OTHER_USER)
+    with his.open("home\\file", access=DELETE | GENERIC_READ) as file, pytest.raises(StatusFailure) as failure:
+        file.set(1, DISPOSITION, b"\1")
+    refused(failure, status.ACCESS_DENIED)
+    with pytest.raises(StatusFailure) as failure:
+        his.open("home\\file", access=DELETE, options=DELETE_ON_CLOSE)
+    refused(failure, status.ACCESS_DENIED)
+    assert acting.there("home/file")
+    if mode & stat.S_ISVTX:
+        his.create("home\\own").close()
+        with his.open("home\\own", access=DELETE) as own:
+            own.set(1, DISPOSITION, b"\1")
+        assert not acting.there("home/own")
+    with hers.open("home\\file", access=DELETE) as file:
+        file.set(1, DISPOSITION, b"\1")
+    assert not acting.there("home/file")
+
+
+@needs_root
 def test_what_a_lost_line_leaves_is_ended_as_its_user(acting: Acting) -> None:
     tree = acting.tree(OTHER_USER)
     tree.open("file", access=DELETE | READ_WRITE, disposition=OPEN_IF, options=DELETE_ON_CLOSE)
@@ -276,7 +299,7 @@ def test_every_command_with_a_tree_is_switched_but_read_and_write(share_folder: 
         for name, command in names.items():
             tree = world.tree()
             file = tree.open("file", access=READ_WRITE, disposition=OPEN_IF)
-            [recorder] = made
+            [recorder] = [each for each in made if each.user == ALICE]
             before = recorder.entered
             if command == header.IOCTL:
                 request = queries.ioctl(0x00144064, b"", file_id=file.file_id)

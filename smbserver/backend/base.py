@@ -75,7 +75,10 @@ class Handle(Protocol):
         """Reserve room for `size` bytes without changing the end of the file."""
 
     def sync(self) -> None:
-        """Return when data and metadata are on stable storage. Blocks: for threads."""
+        """Return when data and metadata are on stable storage. Blocks: for threads.
+
+        Once it has failed because data was lost it fails for ever: nobody knows which part was.
+        """
 
     def metadata(self) -> Metadata:
         """What the store says of the file now."""
@@ -126,7 +129,7 @@ class Handle(Protocol):
         """For one request on a file's data; the handle must stay open meanwhile. Never blocks."""
 
     def close(self) -> None:
-        """Give back the handle."""
+        """Give back the handle. An OSError tells that what had been written is lost: it is closed all the same."""
 
 
 class Ranges(Protocol):
@@ -208,6 +211,18 @@ class Backend(Protocol):
 
     def create_directory(self, located: Located, attributes: int, creation_time: int) -> Handle:
         """Make a directory at a free place; errors as `create_file`."""
+
+    def look_again(self) -> None:
+        """Serve what stands at the root's place now: a disk mounted late, a folder made anew. Raises OSError for none.
+
+        What is open stays what it is.
+        """
+
+    def check_remove(self, path: Path, identity: Identity) -> None:
+        """Raise the OSError (EACCES, EPERM, EROFS) with which `remove` would be refused for want of permission.
+
+        For who wants to know it before the last close: that one has no way to tell the client.
+        """
 
     def remove(self, path: Path, identity: Identity) -> None:
         """Remove the name `path` if it still means the file `identity`.

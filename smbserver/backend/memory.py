@@ -436,6 +436,12 @@ class MemoryBackend:
             _refuse(errno.ESTALE)
         return parent, key, entry.node
 
+    def look_again(self) -> None:
+        """Nobody puts another tree in this one's place."""
+
+    def check_remove(self, path: Path, identity: Identity) -> None:
+        """Nothing here needs a permission."""
+
     def remove(self, path: Path, identity: Identity) -> None:
         """Remove a name; the file goes with its last name and handle."""
         parent, key, node = self._find(path, identity)

@@ -210,6 +210,8 @@ def _open_existing(
     check_delete_on_close(request, granted, meta)
     if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
         raise StatusError(status.CANNOT_DELETE)  # the root of the share
+    if options & attributes.FILE_DELETE_ON_CLOSE:
+        backend.check_remove(located.path, identity)
     state = work.connection.server.files.find(identity)
     if state is not None:
         wanted = granted | (access.FILE_WRITE_DATA if overwrite else 0)

@@ -21,6 +21,7 @@ def set_disposition(data: memoryview, opened: Open, work: Work) -> Waiter[None] 
         raise StatusError(status.CANNOT_DELETE)
     if meta.is_directory and not opened.handle.is_empty():
         raise StatusError(status.DIRECTORY_NOT_EMPTY)
+    opened.backend.check_remove(opened.path, opened.handle.identity)
     wait = opened.state.break_handles(opened.holder.key)
     if wait is None:
         opened.state.set_delete(opened.path, opened.backend, opened.tree.acting)

@@ -1,13 +1,19 @@
 """TREE_CONNECT ([MS-SMB2] 3.3.5.7)."""
 
+import logging
 from typing import Final
 
+from smbserver.backend.base import Backend
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import ProtocolViolation, StatusError
 from smbserver.nt import status
+from smbserver.objects.server_state import ServerState
+from smbserver.objects.share import Share
 from smbserver.objects.tree import Tree
 from smbserver.wire import header
 from smbserver.wire import tree_connect as wire
+
+log = logging.getLogger(__name__)
 
 MAX_TREES: Final = 1024  # of one session
 
@@ -35,6 +41,8 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
         raise StatusError(status.ACCESS_DENIED)
     if identity.is_anonymous and not share.is_pipe:
         raise StatusError(status.ACCESS_DENIED)
+    if share.backend is not None:
+        _look_again(share, share.backend, connection.server)
     user, acting = connection.server.local_users.on_share(share, identity)
     tree = Tree(session.next_tree_id(), share, share.maximal_access, user, acting)
     session.trees[tree.tree_id] = tree
@@ -44,3 +52,13 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
     if share.is_pipe:
         return Reply([wire.encode_response(wire.SHARE_TYPE_PIPE, wire.SHAREFLAG_NO_CACHING, 0, tree.maximal_access)])
     return Reply([wire.encode_response(wire.SHARE_TYPE_DISK, flags, 0, tree.maximal_access)])
+
+
+def _look_again(share: Share, backend: Backend, server: ServerState) -> None:
+    """A disk that was mounted after the start is served from now on; one that is gone is said to be gone."""
+    try:
+        with server.local_users.server_rights:
+            backend.look_again()
+    except OSError as error:
+        log.warning("share %r: its directory cannot be opened any more: %s", share.name, error.strerror)
+        raise StatusError(status.BAD_NETWORK_NAME) from None

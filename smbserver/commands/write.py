@@ -41,8 +41,10 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
             opened.state.locks.check(opened.holder, offset, length, writes=True)
         if opened.state.caches:
             opened.state.contend(opened.holder.key, ALL)
-        opened.handle.write(request.data, offset)
-        opened.changed(FILTER_WRITTEN)
+        try:
+            opened.handle.write(request.data, offset)
+        finally:  # on a full disk a part of it may stand there
+            opened.changed(FILTER_WRITTEN)
     if request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH:
         return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
     return Reply([wire.encode_response(length)])

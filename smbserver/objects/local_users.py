@@ -1,6 +1,7 @@
 """Which local user the requests of a tree are done by."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from smbserver.auth.accounts import upper_case
@@ -33,6 +34,17 @@ class LocalUsers:
         self._guest = guest
         self._entered: dict[LocalUser, ActsAs] = {}
 
+    @property
+    def server_rights(self) -> AbstractContextManager[object]:
+        """What is entered to look after a share on the server's own behalf."""
+        return nullcontext() if self._enter is None else self._context(self._enter, self.own)
+
+    def _context(self, enter: Callable[[LocalUser], ActsAs], user: LocalUser) -> ActsAs:
+        acting = self._entered.get(user)
+        if acting is None:
+            acting = self._entered[user] = enter(user)
+        return acting
+
     def on_share(self, share: Share, identity: Identity) -> tuple[LocalUser, ActsAs | None]:
         """Who somebody is on a share, and what to enter for it: None when every thread is that user already.
 
@@ -43,10 +55,7 @@ class LocalUsers:
         user = share.owner or self._who(identity)
         if share.group is not None:
             user = user._replace(gid=share.group)
-        acting = self._entered.get(user)
-        if acting is None:
-            acting = self._entered[user] = self._enter(user)
-        return user, acting
+        return user, self._context(self._enter, user)
 
     def _who(self, identity: Identity) -> LocalUser:
         if self._mapped is None:

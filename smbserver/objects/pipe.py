@@ -255,6 +255,13 @@ class PipeStore:
         """There are no directories."""
         _refuse()
 
+    def look_again(self) -> None:
+        """There is no other place."""
+
+    def check_remove(self, path: Path, identity: Identity) -> None:
+        """See `remove`."""
+        _refuse()
+
     def remove(self, path: Path, identity: Identity) -> None:
         """A pipe's name is not the client's to remove."""
         _refuse()

@@ -737,3 +737,20 @@ def opened_metadata(backend: Backend, *path: str) -> Metadata:
         return handle.metadata()
     finally:
         handle.close()
+
+
+def test_a_remove_that_will_be_allowed(backend: Backend) -> None:
+    make_directory(backend, "d")
+    make(backend, "d", "f")
+    handle = opened(backend, "d", "f")
+    backend.check_remove(("d", "f"), handle.identity)
+    backend.remove(("d", "f"), handle.identity)
+    handle.close()
+
+
+def test_looking_again_where_nothing_has_changed(backend: Backend) -> None:
+    make(backend, "f", data=b"kept")
+    before = backend.serial_number
+    backend.look_again()
+    assert content(backend, "f") == b"kept"
+    assert backend.serial_number == before

@@ -52,6 +52,11 @@ _setfsgid: Callable[[int], int] | None = getattr(_libc, "setfsgid", None)
 _syscall = _libc.syscall if sys.platform.startswith("linux") else None
 
 
+def current_uid() -> int:
+    """Whose rights the calling thread has with files, switched or not."""
+    return os.geteuid() if _setfsuid is None else _setfsuid(_ASK) & _ASK
+
+
 def own_user() -> LocalUser:
     """Who this process is."""
     uid = os.geteuid()

@@ -33,6 +33,7 @@ T = TypeVar("T")
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _ANY_WRITE: Final = 0o222
+_NOTHING_LOST: Final = (errno.EBADF, errno.EINTR, errno.EINVAL, errno.EROFS)  # of fsync: it was not done at all
 _O_NOATIME: Final[int] = getattr(os, "O_NOATIME", 0)
 _HOLDS_ACCESS: Final = 1
 _HOLDS_WRITE: Final = 2
@@ -49,6 +50,7 @@ class PosixHandle:
         "_fd",
         "_held",
         "_hidden_by_name",
+        "_lost",
         "_nowait",
         "_path",
         "_resolver",
@@ -76,6 +78,7 @@ class PosixHandle:
         self._root_device = root_device
         self._hidden_by_name = bool(path) and path[-1].startswith(".")
         self._nowait = _NOWAIT != 0
+        self._lost = 0  # errno of the sync that failed
         self._held = 0  # the times that stay when something is done through this handle
         # Calls that an O_PATH descriptor refuses work through its entry in /proc.
         self._target: int | str = f"/proc/self/fd/{fd}" if path_only else fd
@@ -164,10 +167,17 @@ class PosixHandle:
                 raise
 
     def sync(self) -> None:
-        """fsync."""
+        """fsync. Linux tells a failed write-back once and takes the data for written then: this goes on telling it."""
         if self._fd < 0:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # fsync(-1) is a ValueError in Python
-        os.fsync(self._fd)
+        if self._lost:
+            raise OSError(self._lost, os.strerror(self._lost))
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            if error.errno is not None and error.errno not in _NOTHING_LOST:
+                self._lost = error.errno
+            raise
 
     def metadata(self) -> Metadata:
         """fstat and the stored attributes."""

@@ -49,6 +49,11 @@ class NameCache:
             self._known.move_to_end(identity)
         return known.names.get(fold(name))
 
+    def clear(self) -> None:
+        """Another file system may have the same identities."""
+        self._known.clear()
+        self._total = 0
+
     def before_change(self, directory: int) -> Identity | None:
         """To be called before our own change of a directory: its identity when what we know of it is still true."""
         state = os.fstat(directory)

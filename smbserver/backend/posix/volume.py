@@ -14,6 +14,7 @@ from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.features import volume_features
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.name_cache import NameCache
+from smbserver.backend.posix.permission import check_remove
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
 from smbserver.backend.posix.syscalls import birth_time, rename_no_replace
 from smbserver.errors import StatusError
@@ -77,18 +78,14 @@ class PosixBackend:
     ) -> None:
         self._creation = creation or Creation()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        state = os.fstat(self._root)
-        self._device = state.st_dev
+        self._place = os.path.abspath(root)
+        self._know_root()
         self._cache = NameCache(many_users)
         self._resolver = Resolver(self._root, self._cache, kernel_walk)
-        self._supports_eas = extended_attributes.supported(self._root)
-        self._created = from_unix_ns(min(state.st_mtime_ns, state.st_ctime_ns))
-        self._features = volume_features(self._root)
-        self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
 
     @property
     def features(self) -> VolumeFeatures:
-        """As asked of the root's file system when the backend was made."""
+        """As asked of the root's file system when the root was opened."""
         return self._features
 
     @property
@@ -264,6 +261,36 @@ class PosixBackend:
                 raise
         state = os.fstat(fd)
         return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False)
+
+    def look_again(self) -> None:
+        """The descriptor keeps its number, so that whoever has it goes on with the new directory."""
+        state = os.stat(self._place)
+        if (state.st_dev, state.st_ino) == self._identity:
+            return
+        found = os.open(self._place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.dup2(found, self._root, inheritable=False)
+        finally:
+            os.close(found)
+        self._cache.clear()
+        self._know_root()
+
+    def _know_root(self) -> None:
+        state = os.fstat(self._root)
+        self._identity = (state.st_dev, state.st_ino)
+        self._device = state.st_dev
+        self._created = from_unix_ns(min(state.st_mtime_ns, state.st_ctime_ns))
+        self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
+        self._features = volume_features(self._root)
+        self._supports_eas = extended_attributes.supported(self._root)
+
+    def check_remove(self, path: Path, identity: Identity) -> None:
+        """By the directory's permissions and its sticky bit; files that nobody may change (chattr +i) are not seen."""
+        parent = self._parent(path)
+        try:
+            check_remove(parent, lambda: self._entry(parent, path, identity)[1].st_uid)
+        finally:
+            os.close(parent)
 
     def remove(self, path: Path, identity: Identity) -> None:
         """Unlink or rmdir, after a look that the name still means this file."""
