@@ -221,11 +221,16 @@ class OursServer(StartedServer):
         min_dialect: str = "2.0.2",
         max_dialect: str = "3.1.1",
         arguments: Sequence[str] = (),
+        share_options: Mapping[str, str] | None = None,
     ) -> None:
-        """`signing`, `encryption` and the dialects are the values of the options of those names."""
+        """`signing`, `encryption` and the dialects are the values of the options of those names.
+
+        `share_options` are what stands behind the colon of a share, by its name.
+        """
         super().__init__(shares=shares, read_only=read_only, users=users)
         self._directory = directory
         self._python = python
+        self._share_options = dict(share_options or {})
         self._options = [
             *("--signing", signing),
             *("--encryption", encryption),
@@ -238,7 +243,9 @@ class OursServer(StartedServer):
         command = [self._python, "-m", "smbserver", "--bind", HOST, "--port", "0"]
         command += ["--ready-file", str(self.folder / "ready.json")]
         for name, path in self.shares.items():
-            command += ["--share", f"{name}={path}" + (":ro" if name in self.read_only else "")]
+            options = [*(["ro"] if name in self.read_only else []), self._share_options.get(name, "")]
+            behind = ",".join(filter(None, options))
+            command += ["--share", f"{name}={path}" + (f":{behind}" if behind else "")]
         for user, password in self.users.items():
             command += ["--user", f"{user}:{password}"]
         return command + self._options

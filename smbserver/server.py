@@ -35,6 +35,7 @@ from smbserver.listening import BACKLOG, listen
 from smbserver.machine_id import sid_seed
 from smbserver.nt import access
 from smbserver.nt.filetime import from_unix_ns
+from smbserver.nt.hidden_names import HiddenNames
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.open import Open
 from smbserver.objects.server_state import Policy, ServerState
@@ -155,6 +156,7 @@ class Server:
                 settings.encryption,
                 settings.delay_failed_logins,
                 settings.host_locks,
+                settings.deferred_write_time,
                 settings.torture,
             )
             if settings.torture:
@@ -373,7 +375,9 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool)
         return Share(share.name, memory, share.comment, share.read_only, share.encrypt)
     try:
         creation = Creation(share.file_mode, share.directory_mode)
-        backend = PosixBackend(share.path, creation=creation, many_users=many_users)
+        backend = PosixBackend(
+            share.path, creation=creation, many_users=many_users, hidden=HiddenNames(share.hide_files)
+        )
     except FileNotFoundError:
         raise ConfigError(f"share {share.name}: no such directory: {share.path}") from None
     except NotADirectoryError:

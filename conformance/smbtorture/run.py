@@ -105,7 +105,8 @@ class Run:
             shares=folders,
             users=USERS,
             signing="enabled",  # many tests speak unsigned
-            arguments=("--torture", "--host-locks"),
+            arguments=("--torture", "--host-locks", "--deferred-write-time"),
+            share_options={SHARE: "hide=.*|hidefile"},  # as Samba's own tests have them
         )
 
     def _use(self, server: StartedServer) -> None:

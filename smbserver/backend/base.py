@@ -190,6 +190,9 @@ class Backend(Protocol):
     def creation_time(self) -> int:
         """FILETIME of the volume's root."""
 
+    def hides(self, name: str) -> bool:
+        """Whether a file of this name is shown as HIDDEN whatever attributes were set."""
+
     def locate(self, path: Path) -> Located:
         """Look a path up without regard to case.
 
@@ -203,13 +206,13 @@ class Backend(Protocol):
         OSError ENOENT when it is gone meanwhile, ESTALE when another file stands there.
         """
 
-    def create_file(self, located: Located, attributes: int, creation_time: int) -> Handle:
-        """Make a file at a free place, open for both.
+    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+        """Make a file at a free place, open for both. Without a creation time it is the write time (2.1.5.1.1).
 
         OSError EEXIST when it is not free, under any spelling; ENOENT when its directory is gone.
         """
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int) -> Handle:
+    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
         """Make a directory at a free place; errors as `create_file`."""
 
     def look_again(self) -> None:

@@ -360,6 +360,10 @@ class MemoryBackend:
             directory = entry.node
         return directory, tuple(stored)
 
+    def hides(self, name: str) -> bool:
+        """No name means more than itself here."""
+        return False
+
     def locate(self, path: Path) -> MemoryLocated:
         """One look into a dict per component."""
         if not path:
@@ -387,14 +391,16 @@ class MemoryBackend:
             _refuse(errno.ESTALE)
         return MemoryHandle(self, node, self._identity(node), write)
 
-    def create_file(self, located: Located, attributes: int, creation_time: int) -> MemoryHandle:
+    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> MemoryHandle:
         """Make a file."""
-        node = _File(self._next_number(), attributes, creation_time, self.now())
+        now = self.now()
+        node = _File(self._next_number(), attributes, creation_time or now, now)
         return self._create(located, node)
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int) -> MemoryHandle:
+    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> MemoryHandle:
         """Make a directory."""
-        node = _Directory(self._next_number(), attributes, creation_time, self.now())
+        now = self.now()
+        node = _Directory(self._next_number(), attributes, creation_time or now, now)
         return self._create(located, node)
 
     def _create(self, located: Located, node: _File | _Directory) -> MemoryHandle:

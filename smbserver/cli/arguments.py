@@ -27,6 +27,7 @@ options of a share, behind a colon: --share /srv/in:owner=www-data,file-mode=066
   group=GROUP           everybody has this group here: new files get it (needs root)
   file-mode=0664        permissions of new files, directory-mode=2775 those of new directories; "inherit" takes the
                         ones of the directory; default 0666 and 0777 less the umask
+  hide=.*|Thumbs.db     names that clients see as hidden files; default .*, and | alone for none
 
 local users: with --act-as-users the kernel checks each request as it would check that user's own programs. Users and
   their groups are read once, at the start. Root is nobody's local user.
@@ -38,11 +39,12 @@ configuration file (TOML; every key may be left out; relative paths start at the
   server_name = "NAS"           guest = false              bind = ["0.0.0.0", "::"]     port = 445
   signing = "required"          encryption = "offered"     min_dialect = "2.0.2"        max_dialect = "3.1.1"
   password_file = "passwords"   delay_failed_logins = true
-  act_as_users = false          guest_acts_as = "nobody"
+  act_as_users = false          guest_acts_as = "nobody"   deferred_write_time = false
   [[share]]                     once for each share
   name = "films"                path = "/srv/films"
   read_only = true              encrypt = false            comment = "no spoilers"
   owner = "www-data"            group = "www-data"         file_mode = "0664"           directory_mode = "2775"
+  hide_files = ".*|Thumbs.db"
   [[user]]                      once for each user
   name = "ann"                  password = "secret"        then the file must not be readable by others
   acts_as = "anna"              the local user, where its name differs
@@ -95,6 +97,8 @@ def parser() -> _Parser:
     add("--ready-file", metavar="FILE", help="write process id and addresses here as JSON once listening")
     add("--verbose", "-v", action="store_true", help="log logins and connections to standard error")
     add("--host-locks", action="store_true", help="local programs see the clients' byte-range locks (advisory, Linux)")
+    deferred_help = "show write times as NTFS before Windows 10 1809: after two seconds, a flush or the close"
+    add("--deferred-write-time", action="store_true", help=deferred_help)
     add("--torture", action="store_true", help="test hook: let clients make this server misbehave (FSCTL_SMBTORTURE)")
     add("--version", action="version", version=f"smbserver {__version__}")
     return p
@@ -133,6 +137,7 @@ def layer_from(arguments: argparse.Namespace) -> Layer:
         local_users=_each("--map-user", arguments.map_user, words.mapped_user),
         guest_acts_as=arguments.guest_acts_as,
         host_locks=True if arguments.host_locks else None,
+        deferred_write_time=True if arguments.deferred_write_time else None,
         torture=True if arguments.torture else None,
     )
 

@@ -15,6 +15,7 @@ from smbserver.commands.create_arguments import (
     check_arguments,
     check_existing,
     check_new,
+    check_overwritten,
     check_who,
     new_attributes,
     overwritten_attributes,
@@ -109,7 +110,7 @@ def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: 
     opened.session = session
     session.opens[opened.volatile_id] = opened
     work.opened = opened
-    meta = opened.handle.metadata()
+    meta = opened.metadata()
     durability = opened.holder.durability
     if durable.reconnects is not None or durability is None:
         level, told = caching_response(opened)
@@ -180,7 +181,7 @@ def _open(
         grant(caching, work, opened)
     finally:
         located.close()
-    return opened, action, meta
+    return opened, action, opened.shown(meta)
 
 
 def _open_existing(
@@ -204,9 +205,7 @@ def _open_existing(
         needed = access.FILE_WRITE_DATA | (access.DELETE if disposition == attributes.FILE_SUPERSEDE else 0)
         if needed & ~maximal:
             raise StatusError(status.ACCESS_DENIED)
-        kept = attributes.HIDDEN | attributes.SYSTEM
-        if meta.attributes & kept & ~request.file_attributes:
-            raise StatusError(status.ACCESS_DENIED)
+        check_overwritten(request, meta, backend.hides(located.path[-1]))
     check_delete_on_close(request, granted, meta)
     if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
         raise StatusError(status.CANNOT_DELETE)  # the root of the share
@@ -249,11 +248,10 @@ def _make(
     granted = granted_access(request, tree.maximal_access)
     check_delete_on_close(request, granted, None)
     eas = requested_eas(request, backend.supports_eas)
-    now = work.connection.server.runtime.now()
     if is_directory:
-        handle = backend.create_directory(located, new_attributes(request), now)
+        handle = backend.create_directory(located, new_attributes(request))
     else:
-        handle = backend.create_file(located, new_attributes(request), now)
+        handle = backend.create_file(located, new_attributes(request))
     try:
         if eas:
             handle.set_eas(eas)

@@ -99,6 +99,13 @@ def check_new(request: wire.CreateRequest) -> None:
     _check_encrypted(request)
 
 
+def check_overwritten(request: wire.CreateRequest, meta: Metadata, is_hidden_by_name: bool) -> None:
+    """Who overwrites a HIDDEN or SYSTEM file must know that it is one; of a hidden name nobody has to (2.1.5.1.2)."""
+    kept = attributes.SYSTEM if is_hidden_by_name else attributes.HIDDEN | attributes.SYSTEM
+    if meta.attributes & kept & ~request.file_attributes:
+        raise StatusError(status.ACCESS_DENIED)
+
+
 def _check_encrypted(request: wire.CreateRequest) -> None:
     """Nothing is encrypted here; who asks for it must not believe it. NTFS without a certificate says the same."""
     if request.file_attributes & attributes.ENCRYPTED:

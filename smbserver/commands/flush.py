@@ -12,4 +12,6 @@ def flush(request: wire.FlushRequest, work: Work) -> Pending[None]:
     opened = work.need_open()
     if opened.pipe is None and not opened.granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA):
         raise StatusError(status.ACCESS_DENIED)
+    if opened.state.deferred is not None:
+        opened.settle_write_time()
     return work.offload(opened.handle.sync, lambda _: Reply([empty.BODY]))

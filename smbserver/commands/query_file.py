@@ -31,7 +31,7 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         last if is_short(last) else "",
         opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
     )
-    data = file_info.encode(info_class, opened.handle.metadata(), view)
+    data = file_info.encode(info_class, opened.metadata(), view)
     if data is None:  # a name that is not 8.3 has no other one: none are made up ([MS-FSA] 2.1.5.12.4)
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     return data

@@ -47,6 +47,8 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
         raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
     if len(request.data) < file_info.SET_SIZE.get(request.file_info_class, 0):
         raise StatusError(status.INFO_LENGTH_MISMATCH)
+    if opened.state.deferred is not None and request.file_info_class in _SEEN_IN_DIRECTORY:
+        opened.settle_write_time()
     has_written = opened.holder.has_written
     wait = setter(request.data, opened, work)
     if wait is not None:

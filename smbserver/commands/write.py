@@ -41,6 +41,9 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
             opened.state.locks.check(opened.holder, offset, length, writes=True)
         if opened.state.caches:
             opened.state.contend(opened.holder.key, ALL)
+        server = work.connection.server
+        if server.policy.deferred_write_time:
+            opened.defer_write_time(server.runtime.now)
         try:
             opened.handle.write(request.data, offset)
         finally:  # on a full disk a part of it may stand there

@@ -36,6 +36,7 @@ class Layer:
     local_users: tuple[tuple[str, str], ...] | None = None
     guest_acts_as: str | None = None
     host_locks: bool | None = None
+    deferred_write_time: bool | None = None
     torture: bool | None = None
     connections: int | None = None
     connections_per_address: int | None = None
@@ -77,6 +78,7 @@ def combine(layers: Sequence[Layer], make_password: Callable[[], str], invoking_
         local_users=_first((), (layer.local_users for layer in layers)),
         guest_acts_as=_first("", (layer.guest_acts_as for layer in layers)),
         host_locks=_first(False, (layer.host_locks for layer in layers)),
+        deferred_write_time=_first(False, (layer.deferred_write_time for layer in layers)),
         torture=_first(False, (layer.torture for layer in layers)),
     )
     return Chosen(settings, made_for)

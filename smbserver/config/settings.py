@@ -5,6 +5,7 @@ from typing import Final
 
 from smbserver.auth.accounts import upper_case
 from smbserver.errors import ConfigError
+from smbserver.nt import hidden_names
 from smbserver.objects.server_state import Encryption
 
 DEFAULT_PORT: Final = 445
@@ -32,7 +33,7 @@ class ShareSettings:
 
     `owner`: the local user whom everybody acts as here; `group`: the group that takes the place of everybody's own; by
     name or number, empty for none, and only for root. `file_mode`, `directory_mode`: permissions of what is made here,
-    INHERIT, or None for 0666 and 0777 less the process's umask.
+    INHERIT, or None for 0666 and 0777 less the process's umask. `hide_files`: patterns of names that are HIDDEN.
     """
 
     name: str
@@ -44,6 +45,7 @@ class ShareSettings:
     group: str = ""
     file_mode: int | None = None
     directory_mode: int | None = None
+    hide_files: tuple[str, ...] = hidden_names.DEFAULT
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > MAX_SHARE_NAME or not _FORBIDDEN.isdisjoint(self.name):
@@ -91,7 +93,8 @@ class Settings:
     server is nobody (uid 65534) in file systems while it does. `local_users` are (name, name on this machine) of those
     whose names differ; `guest_acts_as`: the local user of guests, empty for DEFAULT_GUEST. The owner or group of a
     share takes the thread in the same way.
-    `host_locks`: local programs see the clients' byte-range locks. `torture`: the hook of `commands.ioctl_torture`.
+    `host_locks`: local programs see the clients' byte-range locks. `deferred_write_time`: see
+    `sharing.deferred_write`. `torture`: the hook of `commands.ioctl_torture`.
     """
 
     shares: tuple[ShareSettings, ...]
@@ -110,6 +113,7 @@ class Settings:
     local_users: tuple[tuple[str, str], ...] = ()
     guest_acts_as: str = ""
     host_locks: bool = False
+    deferred_write_time: bool = False
     torture: bool = False
 
     def __post_init__(self) -> None:

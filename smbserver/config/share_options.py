@@ -7,11 +7,16 @@ from typing import Final
 
 from smbserver.config.settings import INHERIT
 from smbserver.errors import ConfigError
+from smbserver.nt import hidden_names
+from smbserver.nt.names import FORBIDDEN
 
 _INHERIT_WORD: Final = "inherit"
 _READ_ONLY: Final = "ro"
-_KEYS: Final = ("owner", "group", "file-mode", "directory-mode")
+_KEYS: Final = ("owner", "group", "file-mode", "directory-mode", "hide")
+_BETWEEN_PATTERNS: Final = "|"  # in no name
+_MAX_PATTERNS: Final = 64  # each is tried on every entry of a listing
 _LOOKS_LIKE_ONE: Final = re.compile(r"[a-z][a-z-]*=[^/:]*")
+_NOT_IN_PATTERNS: Final = FORBIDDEN - set("*?")
 _OCTAL: Final = re.compile(r"0?[0-7]{3,4}")
 
 
@@ -24,6 +29,7 @@ class ShareOptions:
     group: str = ""
     file_mode: int | None = None
     directory_mode: int | None = None
+    hide_files: tuple[str, ...] = hidden_names.DEFAULT
 
 
 def split_options(text: str) -> tuple[str, ShareOptions]:
@@ -54,8 +60,20 @@ def split_options(text: str) -> tuple[str, ShareOptions]:
         given.get("group", ""),
         None if "file-mode" not in given else octal_mode(given["file-mode"]),
         None if "directory-mode" not in given else octal_mode(given["directory-mode"]),
+        hidden_names.DEFAULT if "hide" not in given else patterns(given["hide"]),
     )
     return rest, options
+
+
+def patterns(text: str) -> tuple[str, ...]:
+    """`.*|Thumbs.db`: names with * and ?; none for `|`. Raises ConfigError."""
+    found = tuple(pattern for pattern in text.split(_BETWEEN_PATTERNS) if pattern)
+    if len(found) > _MAX_PATTERNS:
+        raise ConfigError(f"more than {_MAX_PATTERNS} patterns of names")
+    for pattern in found:
+        if not _NOT_IN_PATTERNS.isdisjoint(pattern):
+            raise ConfigError(f"no file has a name like {pattern!r}")
+    return found
 
 
 def octal_mode(text: str) -> int:

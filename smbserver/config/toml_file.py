@@ -12,7 +12,7 @@ from smbserver.config import words
 from smbserver.config.options import Layer
 from smbserver.config.password_file import check_private, decode, read_file
 from smbserver.config.settings import Limits, ShareSettings, check_port, check_server_name
-from smbserver.config.share_options import octal_mode
+from smbserver.config.share_options import octal_mode, patterns
 from smbserver.config.toml_lines import Path, find_lines
 from smbserver.errors import ConfigError
 
@@ -185,6 +185,7 @@ def _top(table: _Table, folder: str) -> Layer:
         max_dialect=table.convert("max_dialect", words.dialect),
         server_name=name,
         delay_failed_logins=table.flag("delay_failed_logins"),
+        deferred_write_time=table.flag("deferred_write_time"),
         act_as_users=table.flag("act_as_users"),
         local_users=acts_as or None,
         guest_acts_as=table.text("guest_acts_as"),
@@ -215,11 +216,14 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     comment = table.text("comment") or ""
     owner, group = table.text("owner") or "", table.text("group") or ""
     file_mode, directory_mode = table.convert("file_mode", octal_mode), table.convert("directory_mode", octal_mode)
+    hidden = table.convert("hide_files", patterns)
     table.finish()
     if not path:
         raise table.problem("path", "path is empty")
     full = words.share_path(path, folder)
     made = partial(ShareSettings, name, full, read_only, encrypt, comment)
+    if hidden is not None:
+        made = partial(made, hide_files=hidden)
     table.check("name", made)
     table.check("file_mode", partial(made, file_mode=file_mode))
     table.check("directory_mode", partial(made, directory_mode=directory_mode))

@@ -62,6 +62,7 @@ def share(text: str) -> ShareSettings:
         group=options.group,
         file_mode=options.file_mode,
         directory_mode=options.directory_mode,
+        hide_files=options.hide_files,
     )
     if name:
         return make(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from smbserver.nt.names import Path, Pattern
 from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.channel_sequence import ChannelSequence
+from smbserver.sharing.deferred_write import DeferredWrite
 from smbserver.sharing.file_state import FileState, FileTable, Holder
 
 if TYPE_CHECKING:
@@ -113,6 +114,40 @@ class Open:
         """Whether it has ended; a thread may still have its handle."""
         return self._closed
 
+    def metadata(self) -> Metadata:
+        """What the file's clients are shown."""
+        return self.shown(self.handle.metadata())
+
+    def shown(self, meta: Metadata) -> Metadata:
+        """The same with the write time that may be seen."""
+        deferred = self.state.deferred
+        return meta if deferred is None else meta._replace(last_write_time=deferred.shown(meta.last_write_time))
+
+    def defer_write_time(self, clock: Callable[[], int]) -> None:
+        """A write begins whose time is to be seen late. See `sharing.deferred_write`."""
+        deferred = self.state.deferred
+        if self.held_times[1]:
+            return
+        if deferred is None:
+            self.state.deferred = DeferredWrite(self, self.handle.metadata().last_write_time, clock)
+        elif deferred.wants_time():
+            deferred.note(self.handle.metadata().last_write_time)
+
+    def settle_write_time(self) -> None:
+        """What was not seen becomes the present: a flush, a change of size, times or attributes."""
+        deferred, self.state.deferred = self.state.deferred, None
+        if deferred is not None:
+            self.handle.set_times(None, None, deferred.clock(), None)
+
+    def end_deferral(self) -> None:
+        """This open ends; with it the wait for what it wrote."""
+        deferred = self.state.deferred
+        if deferred is None or deferred.owner is not self:
+            return
+        if deferred.ends_now:
+            self.settle_write_time()
+        self.state.deferred = None
+
     def changed(self, matches: int) -> None:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
         self.state.changed(self.holder, matches)
@@ -152,6 +187,10 @@ class Open:
     def _end(self, files: FileTable) -> OSError | None:
         self.session = None
         self.state.end_watch(self.holder, status.NOTIFY_CLEANUP)
+        try:
+            self.end_deferral()
+        except OSError as error:
+            log.info("no write time at the close of %r: %s", "\\".join(self.path), error)
         if self.delete_on_close and not self.state.delete_pending:
             self.state.set_delete(self.holder.path, self.backend, self.tree.acting)
         if self.cursor is not None:

@@ -239,6 +239,10 @@ class PipeStore:
         """There is nothing to measure."""
         raise StatusError(status.INVALID_DEVICE_REQUEST)
 
+    def hides(self, name: str) -> bool:
+        """Pipes are not listed by name."""
+        return False
+
     def locate(self, path: Path) -> Located:
         """Pipes are found in a table, not below a root."""
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
@@ -247,11 +251,11 @@ class PipeStore:
         """See `connect_pipe`."""
         _refuse()
 
-    def create_file(self, located: Located, attributes: int, creation_time: int) -> Handle:
+    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
         """No client makes a pipe."""
         _refuse()
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int) -> Handle:
+    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
         """There are no directories."""
         _refuse()
 

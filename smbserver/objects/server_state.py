@@ -40,6 +40,7 @@ class Policy(NamedTuple):
     encryption: Encryption = Encryption.OFFERED
     delay_failed_logins: bool = True
     host_locks: bool = False  # whether local programs see the clients' byte-range locks
+    deferred_write_time: bool = False  # whether write times move late, as `sharing.deferred_write` says
     torture: bool = False  # whether the test hook FSCTL_SMBTORTURE is there
 
 

@@ -9,6 +9,7 @@ from smbserver.nt import access, status
 from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
+from smbserver.sharing.deferred_write import DeferredWrite
 from smbserver.sharing.directory_leases import DirectoryLeases
 from smbserver.sharing.durable import CreateGuids, DetachedOpens, Durability
 from smbserver.sharing.host_locks import LockMirror
@@ -80,6 +81,7 @@ class FileState:
         "_watches",
         "caches",
         "changes",
+        "deferred",
         "delete_as",
         "delete_path",
         "delete_volume",
@@ -96,6 +98,7 @@ class FileState:
         self._outbox = outbox
         self._watches = watches
         self.changes = 0
+        self.deferred: DeferredWrite | None = None  # only with the policy of that name
         self.holders: list[Holder] = []
         self.delete_path: Path | None = None
         self.delete_volume: object = None

@@ -89,6 +89,11 @@ def test_the_test_hook_is_off_unless_asked_for() -> None:
     assert "test hook" in parser().format_help()
 
 
+def test_write_times_are_not_deferred_unless_asked_for() -> None:
+    assert layer_from(parse([])).deferred_write_time is None
+    assert layer_from(parse(["--deferred-write-time"])).deferred_write_time is True
+
+
 def test_host_locks_are_off_unless_asked_for() -> None:
     assert layer_from(parse([])).host_locks is None
     assert layer_from(parse(["--host-locks"])).host_locks is True

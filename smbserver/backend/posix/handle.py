@@ -76,7 +76,7 @@ class PosixHandle:
         self._path = path
         self._resolver = resolver
         self._root_device = root_device
-        self._hidden_by_name = bool(path) and path[-1].startswith(".")
+        self._hidden_by_name = bool(path) and resolver.hidden.hides(path[-1])
         self._nowait = _NOWAIT != 0
         self._lost = 0  # errno of the sync that failed
         self._held = 0  # the times that stay when something is done through this handle
@@ -319,7 +319,7 @@ class PosixHandle:
             os.close(fd)
 
     def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
-        hidden = wire.startswith(".")
+        hidden = self._resolver.hidden.hides(wire)
         if entry.is_symlink():
             target = self._resolver.follow((*self._path, wire))
             if target is None:

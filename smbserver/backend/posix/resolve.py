@@ -14,6 +14,7 @@ from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.syscalls import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.hidden_names import HiddenNames
 from smbserver.nt.names import Path
 
 _O_PATH: Final = getattr(os, "O_PATH", os.O_RDONLY)
@@ -23,10 +24,11 @@ NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EX
 
 
 class Resolver:
-    """Walks below one root descriptor."""
+    """Walks below one root descriptor. `hidden` says which names below it are hidden."""
 
-    def __init__(self, root: int, cache: NameCache, kernel_walk: bool = True) -> None:
+    def __init__(self, root: int, cache: NameCache, kernel_walk: bool, hidden: HiddenNames) -> None:
         self.root = root
+        self.hidden = hidden
         self._cache = cache
         self._kernel_walk = kernel_walk and self._probe()
 

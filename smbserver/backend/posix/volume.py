@@ -21,6 +21,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.filetime import from_unix_ns
+from smbserver.nt.hidden_names import HiddenNames
 from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
@@ -65,8 +66,8 @@ class PosixBackend:
     """See `backend.base.Backend`. Raises OSError when the root cannot be opened.
 
     `kernel_walk` False does without openat2 even where there is one, as on an old kernel: links then lead nowhere.
-    `creation` says the modes of what is made. `many_users`: threads act as different users here, who may not learn from
-    each other's lookups.
+    `hidden` says which names are hidden; `creation` the modes of what is made. `many_users`: threads act as different
+    users here, who may not learn from each other's lookups.
     """
 
     def __init__(
@@ -75,13 +76,14 @@ class PosixBackend:
         kernel_walk: bool = True,
         creation: Creation | None = None,
         many_users: bool = False,
+        hidden: HiddenNames | None = None,
     ) -> None:
         self._creation = creation or Creation()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._place = os.path.abspath(root)
         self._know_root()
         self._cache = NameCache(many_users)
-        self._resolver = Resolver(self._root, self._cache, kernel_walk)
+        self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames())
 
     @property
     def features(self) -> VolumeFeatures:
@@ -102,6 +104,10 @@ class PosixBackend:
     def creation_time(self) -> int:
         """The root directory's."""
         return self._created
+
+    def hides(self, name: str) -> bool:
+        """By the patterns of the share."""
+        return self._resolver.hidden.hides(name)
 
     def locate(self, path: Path) -> PosixLocated:
         """One fstatat when the spelling is exact; a look into the name cache when not."""
@@ -159,7 +165,7 @@ class PosixBackend:
         if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
             raise StatusError(status.ACCESS_DENIED)  # devices, FIFOs and sockets are not files to a client
         located.identity = (state.st_dev, state.st_ino)
-        hidden = not located.is_root and located.name.startswith(".")
+        hidden = not located.is_root and self.hides(located.path[-1])
         if located.target >= 0:
             dos = dos_attributes.load(f"/proc/self/fd/{located.target}")
         elif located.is_root:
@@ -211,7 +217,7 @@ class PosixBackend:
                 return fd, bool(_O_PATH) and flags == _O_PATH
         raise AssertionError("the last attempt returns or raises")
 
-    def create_file(self, located: Located, attributes: int, creation_time: int) -> PosixHandle:
+    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> PosixHandle:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
         located = _free(located)
         before = self._cache.before_change(located.parent)
@@ -228,7 +234,7 @@ class PosixBackend:
             os.unlink(located.wanted, dir_fd=located.parent)  # a refused create leaves nothing
             raise
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int) -> PosixHandle:
+    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> PosixHandle:
         """Make the directory and open it."""
         located = _free(located)
         before = self._cache.before_change(located.parent)
@@ -249,8 +255,11 @@ class PosixBackend:
             raise
 
     def _made(
-        self, fd: int, located: PosixLocated, is_directory: bool, attributes: int, creation_time: int
+        self, fd: int, located: PosixLocated, is_directory: bool, attributes: int, creation_time: int | None
     ) -> PosixHandle:
+        state = os.fstat(fd)
+        if creation_time is None:
+            creation_time = from_unix_ns(state.st_mtime_ns)
         try:
             kept = attributes & attrs.SETTABLE
             if self._features.compression and file_ioctls.compression_flag(fd):
@@ -259,7 +268,6 @@ class PosixBackend:
         except OSError as error:
             if error.errno not in _NO_ROOM_FOR_ATTRIBUTES:
                 raise
-        state = os.fstat(fd)
         return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False)
 
     def look_again(self) -> None:
