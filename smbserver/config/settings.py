@@ -59,6 +59,8 @@ class ShareSettings:
         modes = (self.file_mode, self.directory_mode)
         if self.in_memory and (self.owner or self.group or modes != (None, None)):
             raise ConfigError(f"the share {self.name!r} lives in memory: nothing there has an owner, a group or a mode")
+        if self.in_memory and self.hide_files != hidden_names.DEFAULT:
+            raise ConfigError(f"the share {self.name!r} lives in memory: no name hides anything there")
 
     @property
     def in_memory(self) -> bool:

@@ -139,3 +139,22 @@ def test_attributes_of_an_overwritten_file(tree: Tree) -> None:
             f = tree.open("f", access=0x100)
             f.set(1, 4, queries.basic_data(attributes=0x80))
             f.close()
+
+
+def test_a_hidden_name_is_overwritten_without_knowing(tree: Tree, world: World) -> None:
+    """[MS-FSA] 2.1.5.1.2 is about what somebody has set, and nobody has set this."""
+    for name, expected in ((".dot", status.SUCCESS), ("set", status.ACCESS_DENIED)):
+        made = tree.open(name, access=0x10000000, disposition=OPEN_IF, attributes=0 if name == ".dot" else 2)
+        assert made.created.attributes == 0x22
+        made.close()
+        assert asked(tree, name, disposition=OVERWRITE_IF) == expected
+    system = tree.open(".system", access=0x10000000, disposition=OPEN_IF, attributes=4)
+    system.close()
+    assert asked(tree, ".system", disposition=OVERWRITE_IF) == status.ACCESS_DENIED
+
+
+def test_the_times_of_a_new_file_are_one(tree: Tree) -> None:
+    """[MS-FSA] 2.1.5.1.1; storing the attributes moves the change time on a disk."""
+    for options in (0, DIRECTORY_FILE):
+        made = tree.open(f"new{options}", disposition=CREATE_NEW, options=options).created
+        assert made.creation_time == made.last_write_time == made.last_access_time

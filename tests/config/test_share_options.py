@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from smbserver.config import words
 from smbserver.config.settings import INHERIT, ShareSettings
-from smbserver.config.share_options import ShareOptions, octal_mode, split_options
+from smbserver.config.share_options import ShareOptions, octal_mode, patterns, split_options
 from smbserver.errors import ConfigError
 
 
@@ -51,6 +51,7 @@ def test_options(text: str, place: str, options: ShareOptions) -> None:
         ("/srv:directory-mode=0677", "the directory mode 0677 locks its owner out"),
         ("memory::owner=ann", "lives in memory"),
         ("memory::file-mode=0600", "lives in memory"),
+        ("memory::hide=x", "lives in memory"),
     ],
 )
 def test_options_that_are_none(text: str, message: str) -> None:
@@ -76,3 +77,22 @@ def test_whatever_is_typed_is_a_path_or_refused(text: str) -> None:
     except ConfigError:
         return
     assert text.startswith(place)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [(".*", (".*",)), (".*|Thumbs.db", (".*", "Thumbs.db")), ("|", ()), ("~$*||?.tmp", ("~$*", "?.tmp"))],
+)
+def test_patterns_of_hidden_names(text: str, found: tuple[str, ...]) -> None:
+    assert patterns(text) == found
+
+
+@pytest.mark.parametrize("text", ["a/b", "a\\b", "a:b", "<x", "|".join(["x"] * 65)])
+def test_patterns_that_hide_nothing(text: str) -> None:
+    with pytest.raises(ConfigError):
+        patterns(text)
+
+
+def test_hide_is_an_option_of_a_share() -> None:
+    assert split_options("/srv:hide=.*|x,ro") == ("/srv", ShareOptions(read_only=True, hide_files=(".*", "x")))
+    assert ShareOptions().hide_files == (".*",)

@@ -47,6 +47,7 @@ owner = "www-data"
 group = "33"
 file_mode = "0664"
 directory_mode = "inherit"
+hide_files = ".*|Thumbs.db"
 
 [[user]]
 name = "ann"
@@ -69,7 +70,15 @@ def test_every_key(tmp_path: Path) -> None:
     assert read(tmp_path, FULL) == Layer(
         shares=(
             ShareSettings("films", f"{tmp_path}/films", True, True, "no spoilers"),
-            ShareSettings("in", "/srv/in", owner="www-data", group="33", file_mode=0o664, directory_mode=INHERIT),
+            ShareSettings(
+                "in",
+                "/srv/in",
+                owner="www-data",
+                group="33",
+                file_mode=0o664,
+                directory_mode=INHERIT,
+                hide_files=(".*", "Thumbs.db"),
+            ),
         ),
         users=(User("ann", "secret"), User("bob", acts_as="robert")),
         act_as_users=True,
