@@ -181,7 +181,7 @@ def _open(
         grant(caching, work, opened)
     finally:
         located.close()
-    return opened, action, opened.shown(meta)
+    return opened, action, meta if opened.state.deferred is None else opened.shown(meta)
 
 
 def _open_existing(

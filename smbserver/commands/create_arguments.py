@@ -81,7 +81,7 @@ def check_existing(request: wire.CreateRequest, meta: Metadata, is_root: bool) -
             raise StatusError(status.FILE_IS_A_DIRECTORY)
     elif options & attributes.FILE_DIRECTORY_FILE:
         raise StatusError(status.NOT_A_DIRECTORY)
-    elif request.name.endswith("\\"):
+    elif request.name[-1:] == "\\":
         raise StatusError(status.OBJECT_NAME_INVALID)
     elif disposition in OVERWRITES:
         _check_encrypted(request)

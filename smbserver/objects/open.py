@@ -116,7 +116,8 @@ class Open:
 
     def metadata(self) -> Metadata:
         """What the file's clients are shown."""
-        return self.shown(self.handle.metadata())
+        meta = self.handle.metadata()
+        return meta if self.state.deferred is None else self.shown(meta)
 
     def shown(self, meta: Metadata) -> Metadata:
         """The same with the write time that may be seen."""
@@ -188,7 +189,8 @@ class Open:
         self.session = None
         self.state.end_watch(self.holder, status.NOTIFY_CLEANUP)
         try:
-            self.end_deferral()
+            if self.state.deferred is not None:
+                self.end_deferral()
         except OSError as error:
             log.info("no write time at the close of %r: %s", "\\".join(self.path), error)
         if self.delete_on_close and not self.state.delete_pending:

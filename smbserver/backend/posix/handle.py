@@ -334,7 +334,9 @@ class PosixHandle:
         if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
             return None
         path = f"/proc/self/fd/{fd}/{entry.name}"
-        return self._listed(entry.stat(follow_symlinks=False), path, hidden, fd, os.fsencode(entry.name))
+        return self._listed(
+            entry.stat(follow_symlinks=False), path, hidden, fd, entry.name.encode("utf-8", "surrogateescape")
+        )
 
     def _listed(self, state: os.stat_result, path: str, hidden: bool, fd: int, name: bytes) -> Metadata:
         """What a listing tells of a file: `name` in the directory `fd`, or, without a name, `fd` itself.

@@ -165,7 +165,7 @@ class PosixBackend:
         if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
             raise StatusError(status.ACCESS_DENIED)  # devices, FIFOs and sockets are not files to a client
         located.identity = (state.st_dev, state.st_ino)
-        hidden = not located.is_root and self.hides(located.path[-1])
+        hidden = not located.is_root and self._resolver.hidden.hides(located.path[-1])
         if located.target >= 0:
             dos = dos_attributes.load(f"/proc/self/fd/{located.target}")
         elif located.is_root:
@@ -177,7 +177,7 @@ class PosixBackend:
             if located.target >= 0 or located.is_root:
                 born = birth_time(located.target if located.target >= 0 else self._root)
             else:
-                born = birth_time(located.parent, os.fsencode(located.name))
+                born = birth_time(located.parent, located.name.encode("utf-8", "surrogateescape"))
         located.metadata = metadata_of(state, dos, self._device, hidden, born)
 
     def open(self, located: Located, read: bool, write: bool) -> PosixHandle:
