@@ -253,6 +253,8 @@ def _make(
     else:
         handle = backend.create_file(located, new_attributes(request))
     try:
+        if request.create_options & attributes.FILE_NO_COMPRESSION and backend.features.compression:
+            handle.ranges().compress(False)  # what the directory would have passed on ([MS-FSA] 2.1.5.1.1)
         if eas:
             handle.set_eas(eas)
         if not is_directory:

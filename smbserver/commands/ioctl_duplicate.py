@@ -1,13 +1,15 @@
 """FSCTL_DUPLICATE_EXTENTS_TO_FILE and _EX: two files with the same blocks ([MS-FSA] 2.1.5.10.4, 2.1.5.10.5).
 
-The answer is about blocks, so there is no falling back to a copy. Byte-range locks are not looked at, as ReFS does not
-(notes 91 and 92).
+The answer is about blocks, so there is no falling back to a copy. No size changes: of a target that is too short only
+what it has is replaced, as smbtorture's dup_extents_len_beyond_dest found Windows to do. Byte-range locks are not
+looked at, as ReFS does not (notes 91 and 92).
 """
 
 import errno
 from functools import partial
 from typing import Final
 
+from smbserver.backend.base import Handle, Ranges
 from smbserver.commands.ioctl_reply import check_volume, ioctl_reply, need_file
 from smbserver.connection import steps
 from smbserver.connection.work import Pending, Reply, Work
@@ -92,9 +94,9 @@ def _find_source(asked: wire.DuplicateExtents, work: Work) -> Open:
 
 
 def _check_files(source: Open, target: Open, asked: wire.DuplicateExtents) -> None:
-    """Raises StatusError NOT_SUPPORTED. A target that is too short is not made longer: this changes no size."""
+    """Raises StatusError NOT_SUPPORTED."""
     above, below = source.handle.metadata(), target.handle.metadata()
-    if above.end_of_file < asked.source_offset + asked.length or below.end_of_file < asked.target_offset + asked.length:
+    if above.end_of_file < asked.source_offset + asked.length:
         raise StatusError(status.NOT_SUPPORTED)
     if above.attributes & ~below.attributes & attributes.SPARSE_FILE:
         raise StatusError(status.NOT_SUPPORTED)
@@ -110,10 +112,24 @@ def _clone(
         target.state.contend(target.holder.key, ALL)
     target.changed(FILTER_WRITTEN)
     ranges = source.handle.ranges()
+    length = min(asked.length, target.handle.metadata().end_of_file - asked.target_offset)
     try:
-        yield partial(ranges.clone_to, target.handle, asked.source_offset, asked.target_offset, asked.length)
+        if length > 0:
+            whole = length - length % target.backend.space().unit
+            yield partial(_replace, ranges, target.handle, asked, whole, length)
         if target.mode & attributes.FILE_WRITE_THROUGH:
             yield target.handle.sync
     except OSError as error:
         raise StatusError(_MEANS.get(error.errno or 0, status.from_os_error(error))) from error
     return ioctl_reply(request, work)
+
+
+def _replace(ranges: Ranges, target: Handle, asked: wire.DuplicateExtents, whole: int, length: int) -> None:
+    """In a thread: share the whole blocks, and copy the beginning of one in which the target ends."""
+    if whole:
+        ranges.clone_to(target, asked.source_offset, asked.target_offset, whole)
+    while whole < length:
+        step = ranges.copy_to(target, asked.source_offset + whole, asked.target_offset + whole, length - whole)
+        if not step:
+            break  # the source was cut meanwhile
+        whole += step

@@ -5,8 +5,10 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
+from smbserver.nt.attributes import COMPRESSED
 from smbserver.nt.metadata import Metadata
 from smbserver.wire.bounds import chained, counted_text, text
+from smbserver.wire.sparse import COMPRESSION_FORMAT_LZNT1, COMPRESSION_FORMAT_NONE
 
 BASIC: Final = 4
 STANDARD: Final = 5
@@ -40,6 +42,7 @@ _NETWORK_OPEN = Struct("<QQQQQQII")
 _ATTRIBUTE_TAG = Struct("<II")
 _STREAM = Struct("<IIQQ")
 _COMPRESSION = Struct("<QHBBB3x")
+_NTFS_SHIFTS: Final = (16, 12, 12)  # compression units of 16 clusters, chunks, clusters ([MS-FSCC] notes 110 to 112)
 _RENAME = Struct("<B7xQI")
 _ALL_FIXED: Final = 100  # FileAllInformation without the characters of its name
 
@@ -199,7 +202,7 @@ def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
     if info_class == STREAM:
         return stream_information(meta)
     if info_class == COMPRESSION:
-        return _COMPRESSION.pack(meta.end_of_file, 0, 0, 0, 0)
+        return _compression(meta)
     if info_class == NETWORK_OPEN:
         return network_open(meta)
     if info_class == ATTRIBUTE_TAG:
@@ -377,6 +380,14 @@ def decode_all(data: memoryview) -> All:
         decode_u32(data[92:]),
         decode_name(data[96:]),
     )
+
+
+def _compression(meta: Metadata) -> bytes:
+    """FileCompressionInformation (2.4.9): what is allocated, and as NTFS the units of its only format."""
+    size = 0 if meta.is_directory else meta.allocation_size
+    if not meta.attributes & COMPRESSED:
+        return _COMPRESSION.pack(size, COMPRESSION_FORMAT_NONE, 0, 0, 0)
+    return _COMPRESSION.pack(size, COMPRESSION_FORMAT_LZNT1, *_NTFS_SHIFTS)
 
 
 def decode_compression(data: memoryview) -> Compression:
