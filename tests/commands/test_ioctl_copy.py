@@ -182,7 +182,8 @@ def test_directories_and_pipes(world: World, tree: Tree) -> None:
     pipe = tree.session.tree("IPC$").open("srvsvc", access=GENERIC_ALL)
     assert asked(pipe, FSCTL_SRV_REQUEST_RESUME_KEY).status == status.INVALID_DEVICE_REQUEST
     assert result(copied(file, pipe, (0, 0, 1))) == (status.INVALID_PARAMETER, wire.LIMITS)
-    key = wire.encode_key(wire.ResumeKey(*[int.from_bytes(pipe.file_id[8:], "little")] * 2, tree.session.session_id))
+    number = int.from_bytes(pipe.file_id[8:], "little")
+    key = wire.encode_key(wire.ResumeKey(number, number, tree.session.session_id))
     answer = asked(file, FSCTL_SRV_COPYCHUNK, wire.encode(key, (wire.Chunk(0, 0, 1),)))
     assert answer.status == status.OBJECT_NAME_NOT_FOUND
 
@@ -279,7 +280,7 @@ def test_as_many_chunks_as_there_may_be(world: World, tree: Tree) -> None:
 
 def test_a_full_disk_in_the_middle_of_a_chunk(world: World, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = made(tree, "source", bytes(3000)), made(tree, "target")
-    answers = [1000, 600, OSError(errno.ENOSPC, "full")]
+    answers: list[int | OSError] = [1000, 600, OSError(errno.ENOSPC, "full")]
 
     def copy_file_range(*_: object) -> int:
         found = answers.pop(0)
@@ -287,7 +288,7 @@ def test_a_full_disk_in_the_middle_of_a_chunk(world: World, tree: Tree, monkeypa
             raise found
         return found
 
-    monkeypatch.setattr(ranges.os, "copy_file_range", copy_file_range)
+    monkeypatch.setattr(os, "copy_file_range", copy_file_range)
     answer = copied(source, target, (0, 0, 1000), (1000, 1000, 1000), (2000, 2000, 1000))
     assert result(answer) == (status.DISK_FULL, wire.CopyResponse(1, 600, 1600))
 

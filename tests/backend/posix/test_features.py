@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from smbserver.backend.posix import PosixBackend, features, file_ioctls
+from smbserver.backend.posix import PosixBackend, dos_attributes, features, file_ioctls
 from smbserver.nt.metadata import NO_FEATURES, VolumeFeatures
 
 
@@ -40,9 +41,9 @@ def test_each_is_told_when_it_was_done(share_folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(file_ioctls, "fallocate", lambda *_: None)
     monkeypatch.setattr(file_ioctls, "clone_range", lambda *_: None)
     monkeypatch.setattr(file_ioctls, "compresses", lambda _: True)
-    monkeypatch.setattr(features.dos_attributes, "store", lambda *_: None)
+    monkeypatch.setattr(dos_attributes, "store", lambda *_: None)
     assert asked(share_folder) == VolumeFeatures(True, True, True, True)
-    monkeypatch.setattr(features.dos_attributes, "store", failing(errno.EOPNOTSUPP))
+    monkeypatch.setattr(dos_attributes, "store", failing(errno.EOPNOTSUPP))
     assert asked(share_folder) == VolumeFeatures(False, True, True, False)
     monkeypatch.setattr(file_ioctls, "fallocate", failing(errno.EOPNOTSUPP))
     monkeypatch.setattr(file_ioctls, "clone_range", failing(errno.EXDEV))
@@ -52,7 +53,7 @@ def test_each_is_told_when_it_was_done(share_folder: Path, monkeypatch: pytest.M
 def test_a_full_disk_is_no_answer_to_the_question(share_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("fallocate", "clone_range"):
         monkeypatch.setattr(file_ioctls, name, failing(errno.ENOSPC))
-    monkeypatch.setattr(features.dos_attributes, "store", failing(errno.ENOSPC))
+    monkeypatch.setattr(dos_attributes, "store", failing(errno.ENOSPC))
     assert asked(share_folder)._replace(compression=False) == VolumeFeatures(True, True, True, False)
     monkeypatch.setattr(os, "pwrite", failing(errno.ENOSPC))
     assert asked(share_folder)._replace(compression=False) == NO_FEATURES
@@ -78,11 +79,11 @@ def test_a_kernel_without_the_calls(share_folder: Path, monkeypatch: pytest.Monk
 
 
 def test_shared_blocks_on_a_file_system_that_does_not_know_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(file_ioctls.fcntl, "ioctl", failing(errno.ENOTTY))
+    monkeypatch.setattr(fcntl, "ioctl", failing(errno.ENOTTY))
     with pytest.raises(OSError) as caught:
         file_ioctls.clone_range(0, 0, 1, 0, 1)
     assert caught.value.errno == errno.EOPNOTSUPP
-    monkeypatch.setattr(file_ioctls.fcntl, "ioctl", failing(errno.EXDEV))
+    monkeypatch.setattr(fcntl, "ioctl", failing(errno.EXDEV))
     with pytest.raises(OSError) as caught:
         file_ioctls.clone_range(0, 0, 1, 0, 1)
     assert caught.value.errno == errno.EXDEV
