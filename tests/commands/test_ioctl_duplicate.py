@@ -177,7 +177,7 @@ def test_locks_are_not_looked_at(tree: Tree) -> None:
         (errno.EXDEV, status.INVALID_PARAMETER),
         (errno.EOPNOTSUPP, status.INVALID_DEVICE_REQUEST),
         (errno.ENOSPC, status.DISK_FULL),
-        (errno.EIO, status.UNEXPECTED_IO_ERROR),
+        (errno.EIO, status.FROM_ERRNO[errno.EIO]),
     ],
 )
 def test_what_the_kernel_refuses(tree: Tree, monkeypatch: pytest.MonkeyPatch, code: int, expected: int) -> None:
