@@ -24,7 +24,15 @@ from typing import Final, TypeVar
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.memory import MemoryBackend
-from smbserver.backend.posix import Creation, FsUsers, LocalChanges, PosixBackend, own_user
+from smbserver.backend.posix import (
+    Creation,
+    FsUsers,
+    LocalChanges,
+    PosixBackend,
+    PosixSnapshots,
+    SnapshotPattern,
+    own_user,
+)
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
@@ -337,6 +345,8 @@ class Server:
         for share in self._shares:
             if share.backend is not None:
                 share.backend.close()
+            if share.snapshots is not None:
+                share.snapshots.close()
         self._shares = []
         if self._users is not None:
             self._users.end()
@@ -375,9 +385,14 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool)
         return Share(share.name, memory, share.comment, share.read_only, share.encrypt)
     try:
         creation = Creation(share.file_mode, share.directory_mode)
-        backend = PosixBackend(
-            share.path, creation=creation, many_users=many_users, hidden=HiddenNames(share.hide_files)
+        open_store = partial(
+            PosixBackend,
+            creation=creation,
+            many_users=many_users,
+            hidden=HiddenNames(share.hide_files),
+            symlinks=share.symlinks,
         )
+        backend = open_store(share.path)
     except FileNotFoundError:
         raise ConfigError(f"share {share.name}: no such directory: {share.path}") from None
     except NotADirectoryError:
@@ -389,8 +404,25 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool)
     if not os.access(share.path, os.X_OK):
         backend.close()
         raise ConfigError(f"share {share.name}: {_may_not('enter', share.path)}")
-    owner, group = share_owner(share) if many_users else (None, None)
-    return Share(share.name, backend, share.comment, share.read_only, share.encrypt, owner, group)
+    try:
+        owner, group = share_owner(share) if many_users else (None, None)
+        snapshots = _snapshots(share, open_store)
+    except BaseException:
+        backend.close()
+        raise
+    return Share(share.name, backend, share.comment, share.read_only, share.encrypt, owner, group, snapshots)
+
+
+def _snapshots(share: ShareSettings, open_store: Callable[[str], PosixBackend]) -> PosixSnapshots | None:
+    if not share.snapshots:
+        return None
+    try:
+        pattern = SnapshotPattern(share.snapshots, share.snapshots_local)
+        return PosixSnapshots(share.path, pattern, open_store)
+    except ValueError as problem:
+        raise ConfigError(f"share {share.name}: {problem}") from None
+    except OSError as error:
+        raise ConfigError(f"share {share.name}: {share.snapshots}: {error.strerror}") from None
 
 
 def _may_not(what: str, path: str) -> str:

@@ -300,6 +300,8 @@ class World:
         for share in self.shares:
             if share.backend is not None:
                 share.backend.close()
+            if share.snapshots is not None:
+                share.snapshots.close()
 
 
 def frames_of(client: ClientConnection) -> LocalFrames:

@@ -5,9 +5,13 @@ below is what every store raises; tests/backend/test_contract.py asks each of th
 """
 
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import Final, Protocol
 
+from smbserver.errors import StatusError
+from smbserver.nt import status
 from smbserver.nt.extended_attributes import Ea
+from smbserver.nt.link_targets import Target
 from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
@@ -17,6 +21,27 @@ Identity = tuple[int, int]
 LOCK_FREE: Final = 0
 LOCK_SHARED: Final = 1
 LOCK_EXCLUSIVE: Final = 2
+
+
+class Symlinks(Enum):
+    """What becomes of the symbolic links in a share."""
+
+    INSIDE = "inside"  # a link that leads inside is what it leads to; others are as absent
+    SHOWN = "shown"  # clients see links and follow them by themselves; links that lead outside are as absent
+    NONE = "none"  # links are as absent
+
+
+class StoppedOnLink(StatusError):
+    """A symbolic link stands on the way, or at the end, of a path that was to be opened.
+
+    CREATE tells its client of it; to all else it is a path that does not exist. `parsed` is how many components of the
+    path there are up to the link and with it.
+    """
+
+    def __init__(self, target: Target, parsed: int) -> None:
+        super().__init__(status.OBJECT_PATH_NOT_FOUND)
+        self.target = target
+        self.parsed = parsed
 
 
 class LockMirror(Protocol):
@@ -171,12 +196,41 @@ class Ranges(Protocol):
         """Begin to do so, or end it."""
 
 
+class Links(Protocol):
+    """Symbolic links as things of their own, for a store that shows them. Their `reparse_tag` tells them from files.
+
+    A target is relative and leads nowhere outside, now; names in it are names on the wire.
+    """
+
+    def target(self, path: Path, identity: Identity) -> Target:
+        """Where a link leads. OSError ENOENT, ESTALE as `Backend.remove`, and EINVAL when it is no link."""
+
+    def make(self, path: Path, identity: Identity, target: Target) -> Handle:
+        """Put a link in the place of an empty file or directory and open it.
+
+        StatusError: ACCESS_DENIED for a target that leads outside, IO_REPARSE_DATA_INVALID for a file with data,
+        EAS_NOT_SUPPORTED for one with EAs or streams. OSError ENOTEMPTY for a directory with entries, else as
+        `Backend.remove`.
+        """
+
+    def unmake(self, path: Path, identity: Identity) -> Handle:
+        """Put an empty file, or directory where the link led to one, in the place of a link; errors as `target`."""
+
+
 class Backend(Protocol):
     """A tree of files below one root."""
 
     @property
     def features(self) -> VolumeFeatures:
         """What holds for the volume of the root."""
+
+    @property
+    def links(self) -> Links | None:
+        """None for a store without symbolic links of its own, or whose links are not to be shown."""
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing below this root can ever be changed; every attempt is OSError EROFS then."""
 
     @property
     def serial_number(self) -> int:
@@ -197,7 +251,8 @@ class Backend(Protocol):
         """Look a path up without regard to case.
 
         Raises StatusError: OBJECT_PATH_NOT_FOUND when a directory on the way is missing, OBJECT_NAME_INVALID or
-        OBJECT_PATH_SYNTAX_BAD for a name that cannot be stored, ACCESS_DENIED for what is neither file nor directory.
+        OBJECT_PATH_SYNTAX_BAD for a name that cannot be stored, ACCESS_DENIED for what is neither file nor directory;
+        StoppedOnLink for a link on the way where links are shown. One at the end is located itself.
         """
 
     def open(self, located: Located, read: bool, write: bool) -> Handle:
@@ -253,3 +308,19 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back the root."""
+
+
+class Snapshots(Protocol):
+    """The previous versions of a share."""
+
+    def times(self) -> list[int]:
+        """FILETIMEs of all there are, the newest first."""
+
+    def open(self, time: int) -> Backend | None:
+        """The share as it was at exactly this FILETIME, read-only; None when there is no such version.
+
+        Good until the next call, and as long as a handle of it is open.
+        """
+
+    def close(self) -> None:
+        """Give back what is held."""

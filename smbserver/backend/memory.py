@@ -286,6 +286,9 @@ class MemoryHandle:
 class MemoryBackend:
     """See `backend.base.Backend`. `now` gives the present as FILETIME; `size` is the bound in bytes."""
 
+    links = None
+    read_only = False
+
     def __init__(self, now: Callable[[], int], size: int = DEFAULT_SIZE) -> None:
         self.now = now
         self.lock = threading.RLock()  # copies and zeros are written by threads

@@ -32,6 +32,13 @@ options of a share, behind a colon: --share /srv/in:owner=www-data,file-mode=066
 local users: with --act-as-users the kernel checks each request as it would check that user's own programs. Users and
   their groups are read once, at the start. Root is nobody's local user.
 
+links and snapshots, behind a colon: --share /srv/in:symlinks=shown,snapshots=.zfs/snapshot/auto-%Y-%m-%d_%H-%M-%S
+  symlinks=inside       a symbolic link that leads inside the share is followed, another one is not there (default)
+  symlinks=shown        clients see links, may make such as lead inside, and follow them by themselves
+  symlinks=none         symbolic links are not there
+  snapshots=PATTERN     read-only previous versions: directories whose names have a date, in fields as those of date(1),
+                        UTC; %s for seconds since 1970, * for anything; below DIR or absolute; the last of the options
+
 passwords: whoever may list this machine's processes (ps) can read a password given with --user.
   Better: --password-file, lines NAME:PASSWORD, chmod 600; or SMBSERVER_PASSWORD.
 
@@ -45,6 +52,7 @@ configuration file (TOML; every key may be left out; relative paths start at the
   read_only = true              encrypt = false            comment = "no spoilers"
   owner = "www-data"            group = "www-data"         file_mode = "0664"           directory_mode = "2775"
   hide_files = ".*|Thumbs.db"
+  symlinks = "inside"           snapshots = "/srv/.snapshots/%Y%m%d-%H%M"               snapshots_local = false
   [[user]]                      once for each user
   name = "ann"                  password = "secret"        then the file must not be readable by others
   acts_as = "anna"              the local user, where its name differs

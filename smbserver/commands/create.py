@@ -7,7 +7,7 @@ runs, except local programs; for those the backend compares identities and the o
 import errno
 from typing import Final
 
-from smbserver.backend.base import Backend, Handle, Located
+from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink
 from smbserver.commands.create_access import check_delete_on_close, granted_access, maximal_access
 from smbserver.commands.create_arguments import (
     DELEGATE,
@@ -36,8 +36,10 @@ from smbserver.commands.create_durable import (
     known_open,
 )
 from smbserver.commands.create_ea import check_knowledge, requested_eas
+from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import wanted_path
 from smbserver.commands.create_response import create_response
+from smbserver.commands.previous_version import version_of
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
@@ -98,7 +100,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     if action != attributes.OPENED:
         report_created(work.connection.server.files.watches, opened, action)
     level, told = caching_response(opened)
-    if durable is not None:
+    if durable is not None and not opened.backend.read_only:
         grant_durable(durable, work, opened, action)
         told += durable_response(durable, opened)
     return Reply([create_response(request, opened, action, meta, level, told).encode()])
@@ -144,10 +146,17 @@ def _open_file(
     if "/" in request.name:  # in no name ([MS-FSCC] 2.1.5), so it is meant as "\\"; Samba takes it as that too
         request = request._replace(name=request.name.replace("/", "\\"))
     check_arguments(request)
-    path = wanted_path(request.name)
+    name = request.name
+    if request.contexts or tree.share.snapshots is not None:
+        name, backend = version_of(request, tree, backend)
+    path = wanted_path(name)
+    if backend.read_only:
+        durable = None  # there is nothing to lose, and its name could not be told from the live file's
     for _ in range(_TRIES):
         try:
             return _open(request, work, tree, backend, path, durable)
+        except StoppedOnLink as stop:
+            raise stopped_on_symlink(request.name, stop) from None
         except OSError as error:
             if error.errno != errno.ESTALE:
                 raise
@@ -196,6 +205,8 @@ def _open_existing(
     assert meta is not None
     assert identity is not None
     disposition, options = request.create_disposition, request.create_options
+    if meta.reparse_tag:
+        check_link(request, located, backend)
     check_existing(request, meta, not located.path)
     overwrite = disposition in OVERWRITES
     maximal = maximal_access(tree, meta)

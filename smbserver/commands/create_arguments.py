@@ -63,9 +63,6 @@ def check_arguments(request: wire.CreateRequest) -> None:
         raise StatusError(status.INVALID_PARAMETER)
     if options & attributes.FILE_NON_DIRECTORY_FILE and request.name.endswith("\\"):
         raise StatusError(status.OBJECT_NAME_INVALID)
-    contexts = request.contexts
-    if wire.TIMEWARP in contexts:
-        raise StatusError(status.OBJECT_NAME_NOT_FOUND)  # there are no snapshots
 
 
 def check_existing(request: wire.CreateRequest, meta: Metadata, is_root: bool) -> None:

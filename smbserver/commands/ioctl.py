@@ -6,7 +6,9 @@ from typing import Final
 from smbserver.commands.ioctl_compression import get_compression, set_compression
 from smbserver.commands.ioctl_copy import copy_chunks, request_resume_key
 from smbserver.commands.ioctl_duplicate import duplicate_extents, duplicate_extents_ex
+from smbserver.commands.ioctl_reparse import delete_reparse_point, get_reparse_point, set_reparse_point
 from smbserver.commands.ioctl_reply import ioctl_reply
+from smbserver.commands.ioctl_snapshots import enumerate_snapshots
 from smbserver.commands.ioctl_sparse import (
     file_level_trim,
     query_allocated_ranges,
@@ -93,16 +95,6 @@ def _interfaces(request: wire.IoctlRequest, work: Work) -> Reply:
     return ioctl_reply(request, work, output)
 
 
-def _snapshots(request: wire.IoctlRequest, work: Work) -> Reply:
-    """[MS-SMB2] 3.3.5.15.1: no file has previous versions."""
-    opened = work.need_open()
-    if opened.pipe is not None:
-        raise StatusError(status.INVALID_DEVICE_REQUEST)
-    if request.max_output_response < wire.SNAPSHOTS_MINIMUM:
-        raise StatusError(status.INVALID_PARAMETER)
-    return ioctl_reply(request, work, wire.encode_no_snapshots())
-
-
 def _object_id(request: wire.IoctlRequest, work: Work) -> Reply:
     """[MS-FSA] 2.1.5.10.1. Nothing is created: every file has an id, which no other file of its volume has now."""
     opened = work.need_open()
@@ -170,7 +162,10 @@ _HANDLERS: Final[dict[int, Callable[[wire.IoctlRequest, Work], Outcome]]] = {
     wire.FSCTL_DFS_GET_REFERRALS: _no_referrals,
     wire.FSCTL_DFS_GET_REFERRALS_EX: _no_referrals,
     wire.FSCTL_QUERY_NETWORK_INTERFACE_INFO: _interfaces,
-    wire.FSCTL_SRV_ENUMERATE_SNAPSHOTS: _snapshots,
+    wire.FSCTL_SRV_ENUMERATE_SNAPSHOTS: enumerate_snapshots,
+    wire.FSCTL_GET_REPARSE_POINT: get_reparse_point,
+    wire.FSCTL_SET_REPARSE_POINT: set_reparse_point,
+    wire.FSCTL_DELETE_REPARSE_POINT: delete_reparse_point,
     wire.FSCTL_CREATE_OR_GET_OBJECT_ID: _object_id,
     wire.FSCTL_PIPE_TRANSCEIVE: _transceive,
     wire.FSCTL_PIPE_PEEK: _peek,

@@ -32,5 +32,5 @@ def need_data(work: Work) -> Open:
 
 def check_volume(opened: Open) -> None:
     """Refuse a change on a volume that clients are told is read-only. Raises StatusError MEDIA_WRITE_PROTECTED."""
-    if opened.tree.share.read_only:
+    if opened.tree.share.read_only or opened.backend.read_only:
         raise StatusError(status.MEDIA_WRITE_PROTECTED)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
+from smbserver.commands.previous_version import check_change
 from smbserver.commands.set_basic import set_basic
 from smbserver.commands.set_disposition import set_disposition
 from smbserver.commands.set_ea import set_ea
@@ -37,6 +38,8 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
     if dialect is None or len(request.data) > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(len(request.data))
+    if opened.backend.read_only:
+        check_change(request)
     if request.info_type != INFO_FILE:
         known = request.info_type in (INFO_FILESYSTEM, INFO_SECURITY, INFO_QUOTA)
         raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_PARAMETER)

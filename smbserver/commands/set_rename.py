@@ -1,5 +1,6 @@
 """SET_INFO of a name: rename and hard link ([MS-FSA] 2.1.5.15.12, 2.1.5.15.7)."""
 
+from smbserver.commands.previous_version import check_new_name
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
@@ -85,7 +86,9 @@ def _free_target(files: FileTable, identity: Identity, opened: Open) -> Waiter[N
 def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Path, names.Path]:
     if target.root_directory:
         raise StatusError(status.INVALID_PARAMETER)
-    new = names.split(target.name.removeprefix("\\"))
+    name = target.name.removeprefix("\\")
+    check_new_name(name, opened)
+    new = names.split(name)
     old = opened.path
     if not old or not new:
         raise StatusError(status.ACCESS_DENIED)  # the root of a share has no other name

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from smbserver.auth.accounts import upper_case
+from smbserver.backend.base import Symlinks
 from smbserver.errors import ConfigError
 from smbserver.nt import hidden_names
 from smbserver.objects.server_state import Encryption
@@ -34,6 +35,8 @@ class ShareSettings:
     `owner`: the local user whom everybody acts as here; `group`: the group that takes the place of everybody's own; by
     name or number, empty for none, and only for root. `file_mode`, `directory_mode`: permissions of what is made here,
     INHERIT, or None for 0666 and 0777 less the process's umask. `hide_files`: patterns of names that are HIDDEN.
+    `snapshots`: where its previous versions are, see `backend.posix.snapshot_pattern`; empty for none. Their dates are
+    UTC, or with `snapshots_local` of this machine's time zone.
     """
 
     name: str
@@ -46,6 +49,9 @@ class ShareSettings:
     file_mode: int | None = None
     directory_mode: int | None = None
     hide_files: tuple[str, ...] = hidden_names.DEFAULT
+    symlinks: Symlinks = Symlinks.INSIDE
+    snapshots: str = ""
+    snapshots_local: bool = False
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > MAX_SHARE_NAME or not _FORBIDDEN.isdisjoint(self.name):
@@ -61,6 +67,10 @@ class ShareSettings:
             raise ConfigError(f"the share {self.name!r} lives in memory: nothing there has an owner, a group or a mode")
         if self.in_memory and self.hide_files != hidden_names.DEFAULT:
             raise ConfigError(f"the share {self.name!r} lives in memory: no name hides anything there")
+        if self.in_memory and (self.symlinks is not Symlinks.INSIDE or self.snapshots):
+            raise ConfigError(f"the share {self.name!r} lives in memory: it has neither links nor snapshots")
+        if self.snapshots_local and not self.snapshots:
+            raise ConfigError("snapshots_local means nothing without snapshots")
 
     @property
     def in_memory(self) -> bool:

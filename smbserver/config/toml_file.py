@@ -8,10 +8,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
+from smbserver.backend.base import Symlinks
 from smbserver.config import words
 from smbserver.config.options import Layer
 from smbserver.config.password_file import check_private, decode, read_file
 from smbserver.config.settings import Limits, ShareSettings, check_port, check_server_name
+from smbserver.config.share_links import symlinks
 from smbserver.config.share_options import octal_mode, patterns
 from smbserver.config.toml_lines import Path, find_lines
 from smbserver.errors import ConfigError
@@ -217,6 +219,8 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     owner, group = table.text("owner") or "", table.text("group") or ""
     file_mode, directory_mode = table.convert("file_mode", octal_mode), table.convert("directory_mode", octal_mode)
     hidden = table.convert("hide_files", patterns)
+    policy = table.convert("symlinks", symlinks) or Symlinks.INSIDE
+    snapshots, local = table.text("snapshots") or "", table.flag("snapshots_local") or False
     table.finish()
     if not path:
         raise table.problem("path", "path is empty")
@@ -227,7 +231,10 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     table.check("name", made)
     table.check("file_mode", partial(made, file_mode=file_mode))
     table.check("directory_mode", partial(made, directory_mode=directory_mode))
-    return table.check("owner" if owner else "group", partial(made, owner, group, file_mode, directory_mode))
+    made = partial(made, owner=owner, group=group, file_mode=file_mode, directory_mode=directory_mode)
+    table.check("owner" if owner else "group", made)
+    made = partial(made, symlinks=policy, snapshots=snapshots, snapshots_local=local)
+    return table.check("snapshots_local" if local else "symlinks", made)
 
 
 def _user(table: _Table) -> words.User:

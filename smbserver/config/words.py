@@ -9,6 +9,7 @@ from typing import Final, TypeVar
 
 from smbserver.auth.accounts import Account
 from smbserver.config.settings import DIALECT_NAMES, IN_MEMORY, ShareSettings, check_port
+from smbserver.config.share_links import take_link_options
 from smbserver.config.share_options import split_options
 from smbserver.errors import ConfigError
 from smbserver.objects.server_state import Encryption
@@ -46,8 +47,9 @@ def said_in(place: str) -> Iterator[None]:
 
 
 def share(text: str) -> ShareSettings:
-    """`[NAME=]PATH[:OPTION,...]`, see `share_options`. Raises ConfigError."""
-    place, options = split_options(text)
+    """`[NAME=]PATH[:OPTION,...]`, see `share_options` and `share_links`. Raises ConfigError."""
+    rest, links = take_link_options(text)
+    place, options = split_options(rest)
     name, separator, path = place.partition("=")
     if not separator or "/" in name:
         name, path = "", place
@@ -63,6 +65,8 @@ def share(text: str) -> ShareSettings:
         file_mode=options.file_mode,
         directory_mode=options.directory_mode,
         hide_files=options.hide_files,
+        symlinks=links.symlinks,
+        snapshots=links.snapshots,
     )
     if name:
         return make(name)

@@ -153,6 +153,18 @@ class Open:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
         self.state.changed(self.holder, matches)
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this is the only open of its file, and no thread works on it."""
+        return len(self.state.holders) == 1 and not self._running
+
+    def become(self, handle: Handle, files: FileTable) -> None:
+        """Go on with another file in the place of this one, of which this is the only open (`is_alone`)."""
+        files.moved(self.state, handle.identity)
+        before, self.handle = self.handle, handle
+        self.cursor = None
+        before.close()
+
     def hold(self) -> None:
         """A thread is about to use the handle."""
         self._running += 1

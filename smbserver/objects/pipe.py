@@ -229,6 +229,9 @@ class PipeHandle:
 class PipeStore:
     """See `backend.base.Backend`: the volume that pipes live on. It has no files, and nothing can be made in it."""
 
+    links = None
+    read_only = False
+
     def __init__(self, created: int) -> None:
         self.serial_number = 0
         self.features = NO_FEATURES

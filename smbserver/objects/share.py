@@ -1,7 +1,7 @@
 """A share: a name over a backend, and what may be done with it ([MS-SMB2] 3.3.1.6)."""
 
 from smbserver.backend.acting import LocalUser
-from smbserver.backend.base import Backend
+from smbserver.backend.base import Backend, Snapshots
 from smbserver.nt import access
 
 
@@ -9,9 +9,10 @@ class Share:
     """`backend` is None for IPC$. `encrypt`: only sealed requests are served.
 
     `owner`: the local user whom everybody acts as here; `group`: the gid that takes the place of everybody's own.
+    `snapshots`: its previous versions.
     """
 
-    __slots__ = ("backend", "comment", "encrypt", "group", "name", "owner", "read_only")
+    __slots__ = ("backend", "comment", "encrypt", "group", "name", "owner", "read_only", "snapshots")
 
     def __init__(
         self,
@@ -22,6 +23,7 @@ class Share:
         encrypt: bool = False,
         owner: LocalUser | None = None,
         group: int | None = None,
+        snapshots: Snapshots | None = None,
     ) -> None:
         self.name = name
         self.backend = backend
@@ -30,6 +32,7 @@ class Share:
         self.encrypt = encrypt
         self.owner = owner
         self.group = group
+        self.snapshots = snapshots
 
     @property
     def is_pipe(self) -> bool:

@@ -381,6 +381,13 @@ class FileTable:
         state.holders.append(holder)
         return state
 
+    def moved(self, state: FileState, identity: Identity) -> None:
+        """The file is another one on disk now, with the same opens: a link has taken its place."""
+        assert identity not in self._states, "what was made just now is not open yet"
+        del self._states[state.identity]
+        state.identity = identity
+        self._states[identity] = state
+
     def leave(self, state: FileState, holder: Holder) -> bool:
         """Remove an open. True when it was the last one and the file is to be deleted now."""
         if state.locks is not None:

@@ -206,7 +206,7 @@ def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
     if info_class == NETWORK_OPEN:
         return network_open(meta)
     if info_class == ATTRIBUTE_TAG:
-        return _ATTRIBUTE_TAG.pack(meta.attributes, 0)
+        return _ATTRIBUTE_TAG.pack(meta.attributes, meta.reparse_tag)
     return None
 
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
 from smbserver.wire import ioctl_torture
-from smbserver.wire.bounds import check_body, field, text
+from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FSCTL_DFS_GET_REFERRALS: Final = 0x00060194
@@ -19,6 +19,8 @@ FSCTL_SRV_COPYCHUNK: Final = 0x001440F2
 FSCTL_SRV_COPYCHUNK_WRITE: Final = 0x001480F2
 FSCTL_LMR_REQUEST_RESILIENCY: Final = 0x001401D4
 FSCTL_SET_REPARSE_POINT: Final = 0x000900A4
+FSCTL_GET_REPARSE_POINT: Final = 0x000900A8
+FSCTL_DELETE_REPARSE_POINT: Final = 0x000900AC
 FSCTL_CREATE_OR_GET_OBJECT_ID: Final = 0x000900C0
 FSCTL_GET_COMPRESSION: Final = 0x0009003C
 FSCTL_SET_COMPRESSION: Final = 0x0009C040
@@ -89,38 +91,8 @@ OBJECT_ID_BUFFER: Final = Struct("<QQ16s16s16s")  # [MS-FSCC] 2.1.3.1
 
 def encode_object_id(identity: tuple[int, int], volume_id: bytes) -> bytes:
     """FILE_OBJECTID_BUFFER type 1: the file was born with this id on this volume, in no domain."""
-    return OBJECT_ID_BUFFER.pack(*identity, volume_id, pack("<QQ", *identity), bytes(16))
-
-
-SNAPSHOT_ARRAY = Struct("<III")
-SNAPSHOTS_MINIMUM: Final = 16  # the least room FSCTL_SRV_ENUMERATE_SNAPSHOTS asks for (3.3.5.15.1)
-
-
-def encode_no_snapshots() -> bytes:
-    """SRV_SNAPSHOT_ARRAY (2.2.32.2) of a file without previous versions: the list is its end, one empty string."""
-    return SNAPSHOT_ARRAY.pack(0, 0, 2) + bytes(4)
-
-
-class SnapshotArray(NamedTuple):
-    """SRV_SNAPSHOT_ARRAY: how many there are, and the @GMT names of those that had room in the reply."""
-
-    number: int
-    returned: int
-    size: int
-    names: tuple[str, ...]
-
-
-def decode_snapshots(data: memoryview) -> SnapshotArray:
-    """Read the output of FSCTL_SRV_ENUMERATE_SNAPSHOTS. Raises WireError."""
-    if len(data) < SNAPSHOT_ARRAY.size:
-        raise WireError("short SRV_SNAPSHOT_ARRAY")
-    number, returned, size = SNAPSHOT_ARRAY.unpack_from(data)
-    if not returned:  # `size` is then what would have been needed
-        return SnapshotArray(number, returned, size, ())
-    names = text(field(data, SNAPSHOT_ARRAY.size, size, SNAPSHOT_ARRAY.size)).split("\0")
-    if len(names) < returned + 2 or any(names[returned:]):
-        raise WireError("SRV_SNAPSHOT_ARRAY without its names")
-    return SnapshotArray(number, returned, size, tuple(names[:returned]))
+    ids = [number & 0xFFFFFFFFFFFFFFFF for number in identity]  # those of stores without devices have more bits
+    return OBJECT_ID_BUFFER.pack(*ids, volume_id, pack("<QQ", *ids), bytes(16))
 
 
 def encode(request: IoctlRequest) -> bytes:

@@ -19,6 +19,7 @@ NOT_ERRORS = {
     "NO_MORE_FILES": 2,
     "INVALID_EA_NAME": 2,
     "EA_LIST_INCONSISTENT": 2,
+    "STOPPED_ON_SYMLINK": 2,
 }
 
 

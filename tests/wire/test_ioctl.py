@@ -100,24 +100,6 @@ def test_which_requests_work_on_an_open(code: int, flags: int, needed: bool) -> 
     assert wire.needs_open(message(wire.encode(request))) is needed
 
 
-def test_no_snapshots() -> None:
-    """[MS-SMB2] 2.2.32.2 and note 383: two bytes for no names; 16 bytes is the least a client has room for."""
-    data = memoryview(wire.encode_no_snapshots())
-    assert data == bytes.fromhex("00000000 00000000 02000000 00000000")
-    assert wire.decode_snapshots(data) == wire.SnapshotArray(0, 0, 2, ())
-
-
-def test_snapshots() -> None:
-    name = "@GMT-2026.01.02-03.04.05"
-    listed = f"{name}\0{name}\0\0".encode("utf-16-le")
-    data = memoryview(wire.SNAPSHOT_ARRAY.pack(3, 2, len(listed)) + listed)
-    assert wire.decode_snapshots(data) == wire.SnapshotArray(3, 2, len(listed), (name, name))
-    assert accepted(wire.decode_snapshots, data) == [len(data)]
-    for size in (len(listed) - 2, len(listed) - 1, len(listed) + 2, 0, 0xFFFFFFFE):
-        with pytest.raises(WireError):
-            wire.decode_snapshots(memoryview(wire.SNAPSHOT_ARRAY.pack(3, 2, size) + listed))
-
-
 @quick
 @given(IOCTL_REQUESTS)
 def test_request_round_trip(request: wire.IoctlRequest) -> None:
@@ -146,4 +128,3 @@ def test_rubbish(damage: Damage, junk: bytes) -> None:
     hostile(wire.decode_response, message(captured.IOCTL_RESPONSE), damage, junk)
     tolerate(wire.decode_validate_negotiate, damaged(memoryview(VALIDATE), damage, 0))
     tolerate(wire.decode_validate_negotiate_reply, memoryview(junk))
-    tolerate(wire.decode_snapshots, memoryview(junk))

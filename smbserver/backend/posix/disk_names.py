@@ -6,6 +6,7 @@ from typing import Final
 from smbserver.errors import StatusError
 from smbserver.nt import status
 
+LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, while one thing takes another's place
 MAX_NAME_BYTES: Final = 255  # NAME_MAX of the file systems in use
 
 # macOS and Linux (mapposix) send characters that Windows forbids in a private range ("Services for Macintosh").

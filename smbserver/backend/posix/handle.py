@@ -14,6 +14,7 @@ from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.kept_times import KeptTimes
+from smbserver.backend.posix.link_handle import link_metadata
 from smbserver.backend.posix.lock_mirror import PosixLockMirror
 from smbserver.backend.posix.page_cache import is_cached
 from smbserver.backend.posix.ranges import PosixRanges
@@ -321,6 +322,9 @@ class PosixHandle:
     def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
         hidden = self._resolver.hidden.hides(wire)
         if entry.is_symlink():
+            if self._resolver.shows_links:
+                own = entry.stat(follow_symlinks=False)
+                return link_metadata(self._resolver, fd, entry.name, (*self._path, wire), own, self._root_device)
             target = self._resolver.follow((*self._path, wire))
             if target is None:
                 return None

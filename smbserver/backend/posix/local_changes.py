@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Final, Protocol
 
-from smbserver.backend.posix.disk_names import to_wire
+from smbserver.backend.posix.disk_names import LINK_PREFIX, to_wire
 from smbserver.backend.posix.inotify import (
     IN_ATTRIB,
     IN_CREATE,
@@ -30,7 +30,7 @@ from smbserver.backend.posix.inotify import (
     Event,
     Inotify,
 )
-from smbserver.backend.posix.volume import LINK_PREFIX, PosixBackend
+from smbserver.backend.posix.volume import PosixBackend
 from smbserver.errors import StatusError
 from smbserver.nt import changes as nt
 from smbserver.nt.changes import Change

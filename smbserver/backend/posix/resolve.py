@@ -1,17 +1,20 @@
 """From a client's path to a directory descriptor below the share's root: the only way in.
 
-With openat2 the kernel itself keeps the walk beneath the root and follows symbolic links only where they stay inside.
-Without it every component is opened with O_NOFOLLOW and symbolic links lead nowhere. No path is ever joined to the
-text of the root, and what leads outside is answered like what is absent.
+With openat2 the kernel itself keeps the walk beneath the root and follows symbolic links only where they stay inside,
+or not at all where that is the share's policy. Without it every component is opened with O_NOFOLLOW and symbolic links
+lead nowhere. No path is ever joined to the text of the root, and what leads outside is answered like what is absent.
 """
 
 import errno
 import os
+import stat
 from typing import Final
 
+from smbserver.backend.base import StoppedOnLink, Symlinks
 from smbserver.backend.posix.disk_names import to_disk, to_wire
+from smbserver.backend.posix.link_text import read_target
 from smbserver.backend.posix.name_cache import NameCache
-from smbserver.backend.posix.syscalls import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, openat2
+from smbserver.backend.posix.syscalls import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.nt.hidden_names import HiddenNames
@@ -26,27 +29,33 @@ NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EX
 class Resolver:
     """Walks below one root descriptor. `hidden` says which names below it are hidden."""
 
-    def __init__(self, root: int, cache: NameCache, kernel_walk: bool, hidden: HiddenNames) -> None:
+    def __init__(self, root: int, cache: NameCache, kernel_walk: bool, hidden: HiddenNames, symlinks: Symlinks) -> None:
         self.root = root
         self.hidden = hidden
+        self.shows_links = symlinks is Symlinks.SHOWN
+        self._follows = symlinks is Symlinks.INSIDE
+        self._rules = _BENEATH if self._follows else _BENEATH | RESOLVE_NO_SYMLINKS
         self._cache = cache
         self._kernel_walk = kernel_walk and self._probe()
 
     def _probe(self) -> bool:
         try:
-            os.close(openat2(self.root, b".", _DIRECTORY_FLAGS, _BENEATH))
+            os.close(openat2(self.root, b".", _DIRECTORY_FLAGS, self._rules))
         except OSError:
             return False
         return True
 
     def directory(self, path: Path) -> tuple[int, Path]:
-        """(a descriptor the caller closes, the path as stored). Raises StatusError OBJECT_PATH_NOT_FOUND."""
+        """(a descriptor the caller closes, the path as stored).
+
+        Raises StatusError OBJECT_PATH_NOT_FOUND, StoppedOnLink where links are shown.
+        """
         if not path:
             return os.dup(self.root), path
         disk = [to_disk(name) for name in path]
         if self._kernel_walk:
             try:
-                return openat2(self.root, os.fsencode("/".join(disk)), _DIRECTORY_FLAGS, _BENEATH), path
+                return openat2(self.root, os.fsencode("/".join(disk)), _DIRECTORY_FLAGS, self._rules), path
             except OSError as error:
                 if error.errno not in NOT_THERE:
                     raise
@@ -77,15 +86,20 @@ class Resolver:
         """The directory `name` in `current` (which is `above` from the root), None when it is not one."""
         try:
             if self._kernel_walk:
-                return openat2(self.root, os.fsencode("/".join([*above, name])), _DIRECTORY_FLAGS, _BENEATH)
+                return openat2(self.root, os.fsencode("/".join([*above, name])), _DIRECTORY_FLAGS, self._rules)
             return os.open(name, _DIRECTORY_FLAGS | os.O_NOFOLLOW, dir_fd=current)
         except OSError as error:
             if error.errno in NOT_THERE:
+                if self.shows_links:
+                    _stop_at_link(current, name, len(above))
                 return None
             raise
 
     def follow(self, path: Path) -> int | None:
         """An O_PATH descriptor of what a symbolic link at `path` (as stored) leads to inside the root, else None."""
+        return self._look(path) if self._follows else None
+
+    def _look(self, path: Path) -> int | None:
         if not self._kernel_walk:
             return None
         try:
@@ -94,3 +108,38 @@ class Resolver:
             if error.errno in NOT_THERE:
                 return None
             raise
+
+    def leads_to_directory(self, path: Path) -> bool:
+        """Whether what is at the end of a link is a directory inside. A look and no way in, whatever the policy."""
+        try:
+            fd = self._look(path)
+        except OSError:  # not ours to look at
+            return False
+        if fd is None:
+            return False
+        try:
+            return stat.S_ISDIR(os.fstat(fd).st_mode)
+        finally:
+            os.close(fd)
+
+    def leaves(self, directory: Path, text: str) -> bool:
+        """Whether a link with this text, made in a directory, would lead outside by way of another link there is."""
+        if not self._kernel_walk:
+            return False
+        try:
+            disk = [*map(to_disk, directory), text]
+            os.close(openat2(self.root, os.fsencode("/".join(disk)), _O_PATH | os.O_CLOEXEC, _BENEATH))
+        except OSError as error:
+            return error.errno == errno.EXDEV
+        return False
+
+
+def _stop_at_link(directory: int, name: str, depth: int) -> None:
+    try:
+        state = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(state.st_mode):
+        target = read_target(directory, name, depth)
+        if target is not None:
+            raise StoppedOnLink(target, depth + 1)

@@ -9,6 +9,7 @@ from typing import Final
 
 _SYS_OPENAT2: Final = 437  # the same number on every architecture: it is younger than the common table
 RESOLVE_NO_MAGICLINKS: Final = 0x02
+RESOLVE_NO_SYMLINKS: Final = 0x04
 RESOLVE_BENEATH: Final = 0x08
 RENAME_NOREPLACE: Final = 0x1
 MAX_TRIES: Final = (

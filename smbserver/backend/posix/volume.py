@@ -6,13 +6,15 @@ import stat
 import zlib
 from typing import Final
 
-from smbserver.backend.base import Located
+from smbserver.backend.base import Handle, Located, Symlinks
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
-from smbserver.backend.posix.disk_names import to_disk, to_wire
+from smbserver.backend.posix.disk_names import LINK_PREFIX, to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.features import volume_features
 from smbserver.backend.posix.handle import PosixHandle
+from smbserver.backend.posix.link_handle import link_metadata
+from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.permission import check_remove
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
@@ -30,7 +32,6 @@ Identity = tuple[int, int]
 # O_NONBLOCK: should a FIFO take the file's place between look and open, the open must not hang.
 _COMMON: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _O_PATH: Final = getattr(os, "O_PATH", 0)
-LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, while a link replaces a file
 # A file is worth more than its attributes: these do not keep it from being made.
 _NO_ROOM_FOR_ATTRIBUTES: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ENOSYS}
@@ -70,6 +71,8 @@ class PosixBackend:
     users here, who may not learn from each other's lookups.
     """
 
+    read_only = False
+
     def __init__(
         self,
         root: str | os.PathLike[str],
@@ -77,18 +80,31 @@ class PosixBackend:
         creation: Creation | None = None,
         many_users: bool = False,
         hidden: HiddenNames | None = None,
+        symlinks: Symlinks = Symlinks.INSIDE,
     ) -> None:
+        if symlinks is Symlinks.SHOWN and not _O_PATH:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))  # no system call that opens a link
         self._creation = creation or Creation()
         self._root = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._place = os.path.abspath(root)
         self._know_root()
         self._cache = NameCache(many_users)
-        self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames())
+        self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames(), symlinks)
+        self._links: PosixLinks | None = None
+        if symlinks is Symlinks.SHOWN:
+            self._links = PosixLinks(
+                self._resolver, self._cache, lambda: self._device, self._creation, self._parent, self._entry
+            )
 
     @property
     def features(self) -> VolumeFeatures:
         """As asked of the root's file system when the root was opened."""
         return self._features
+
+    @property
+    def links(self) -> PosixLinks | None:
+        """There where the policy shows them."""
+        return self._links
 
     @property
     def serial_number(self) -> int:
@@ -120,6 +136,9 @@ class PosixBackend:
         try:
             state = self._look(located, wire)
             if state is not None and stat.S_ISLNK(state.st_mode):
+                if self._links is not None:
+                    self._describe_link(located, state)
+                    return located
                 state = self._follow(located)
             if state is not None:
                 self._describe(located, state)
@@ -161,6 +180,13 @@ class PosixBackend:
         located.target = target
         return os.fstat(target)
 
+    def _describe_link(self, located: PosixLocated, state: os.stat_result) -> None:
+        """The link itself; one that leads outside stays absent, like a dangling one elsewhere."""
+        meta = link_metadata(self._resolver, located.parent, located.name, located.path, state, self._device)
+        if meta is not None:
+            located.identity = (state.st_dev, state.st_ino)
+            located.metadata = meta
+
     def _describe(self, located: PosixLocated, state: os.stat_result) -> None:
         if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
             raise StatusError(status.ACCESS_DENIED)  # devices, FIFOs and sockets are not files to a client
@@ -180,10 +206,12 @@ class PosixBackend:
                 born = birth_time(located.parent, located.name.encode("utf-8", "surrogateescape"))
         located.metadata = metadata_of(state, dos, self._device, hidden, born)
 
-    def open(self, located: Located, read: bool, write: bool) -> PosixHandle:
+    def open(self, located: Located, read: bool, write: bool) -> Handle:
         """Open and make sure that it is still what was located (OSError ESTALE otherwise)."""
         assert isinstance(located, PosixLocated)
         assert located.metadata is not None
+        if located.metadata.reparse_tag:
+            return self._open_link(located)
         is_directory = located.metadata.is_directory
         fd, path_only = self._open_descriptor(located, is_directory, read, write)
         try:
@@ -194,6 +222,14 @@ class PosixBackend:
             os.close(fd)
             raise
         return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, path_only)
+
+    def _open_link(self, located: PosixLocated) -> Handle:
+        assert self._links is not None
+        handle = self._links.open(located.parent, located.name, located.path)
+        if handle.identity != located.identity:
+            handle.close()
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return handle
 
     def _open_descriptor(self, located: PosixLocated, is_directory: bool, read: bool, write: bool) -> tuple[int, bool]:
         if is_directory:
@@ -340,8 +376,8 @@ class PosixBackend:
         raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
 
     def _means(self, path: Path, state: os.stat_result, identity: Identity) -> bool:
-        """Whether an entry, or what it leads to as a symbolic link, is the file."""
-        if not stat.S_ISLNK(state.st_mode):
+        """Whether an entry, or what it leads to as a symbolic link where they are followed, is the file."""
+        if not stat.S_ISLNK(state.st_mode) or self._links is not None:
             return (state.st_dev, state.st_ino) == identity
         target = self._resolver.follow(path)
         if target is None:
@@ -357,9 +393,11 @@ class PosixBackend:
         target = _place(target)
         parent = self._parent(path)
         try:
-            name, _ = self._entry(parent, path, identity)
+            name, state = self._entry(parent, path, identity)
             if target.identity is not None and target.identity != identity:
                 _check_replace(target, replace)
+            if self._links is not None:
+                self._links.check_move(parent, name, state, path, target.path)
             before_source = self._cache.before_change(parent)
             before_target = self._cache.before_change(target.parent)
             moved = self._move(parent, name, identity, target, replace)
@@ -423,6 +461,8 @@ class PosixBackend:
                 _check_replace(target, replace)
                 if target.identity == identity:
                     return
+            if self._links is not None:
+                self._links.check_move(parent, name, state, path, target.path)
             before = self._cache.before_change(target.parent)
             if target.identity is None:
                 os.link(name, target.wanted, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)

@@ -29,7 +29,9 @@ def open_at(backend: PosixBackend, *path: str, write: bool = True) -> PosixHandl
     located = backend.locate(path)
     try:
         assert located.metadata is not None
-        return backend.open(located, True, write and not located.metadata.is_directory)
+        handle = backend.open(located, True, write and not located.metadata.is_directory)
+        assert isinstance(handle, PosixHandle)
+        return handle
     finally:
         located.close()
 

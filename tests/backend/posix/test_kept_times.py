@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smbserver.backend.posix import PosixBackend, dos_attributes
+from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.kept_times import (
     NOTHING,
     SIZE,
@@ -30,8 +31,6 @@ from smbserver.nt.filetime import MAXIMUM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from smbserver.backend.posix.handle import PosixHandle
 
 SHARED_MEMORY = Path("/dev/shm")
 NOW = 134_000_000_000_000_000
@@ -151,7 +150,9 @@ def opened(backend: PosixBackend, name: str) -> PosixHandle:
     try:
         if located.identity is None:
             return backend.create_file(located, 0, NOW)
-        return backend.open(located, True, True)
+        handle = backend.open(located, True, True)
+        assert isinstance(handle, PosixHandle)
+        return handle
     finally:
         located.close()
 
@@ -190,6 +191,7 @@ def opened_root(backend: PosixBackend) -> PosixHandle:
     located = backend.locate(())
     handle = backend.open(located, True, False)
     located.close()
+    assert isinstance(handle, PosixHandle)
     return handle
 
 

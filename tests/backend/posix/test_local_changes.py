@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smbserver.backend.posix import LocalChanges, PosixBackend, local_changes
+from smbserver.backend.posix.disk_names import LINK_PREFIX
 from smbserver.backend.posix.inotify import IN_Q_OVERFLOW, Event, Inotify
-from smbserver.backend.posix.volume import LINK_PREFIX
 from smbserver.nt import changes as nt
 from smbserver.nt.changes import Change
 from tests.conftest import MEMORY_FOLDER
