@@ -65,8 +65,7 @@ _SESSION_TREE: Final = SESSION | TREE
 _ALL: Final = SESSION | TREE | OPEN
 
 _FIRST_WITH_SEQUENCES: Final = 0x0300
-# Only work on a descriptor whose permission was checked when it was opened; all others act as the tree's local user.
-_ON_DESCRIPTOR: Final = (header.READ, header.WRITE)
+_DATA: Final = (header.READ, header.WRITE)
 _IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must not be done twice
 
 _BODY_SIZE = Struct("<H")
@@ -196,10 +195,20 @@ def _run(work: Work, compound: Compound) -> Outcome:
         raise ProtocolViolation("a command before NEGOTIATE")
     _settle(work, compound, command)
     request, tree = command.decode(message), work.tree
-    if tree is None or tree.acting is None or work.command in _ON_DESCRIPTOR:
+    if tree is None or tree.acting is None or _is_on_descriptor(work):
         return command.handle(request, work)
     with tree.acting:
         return command.handle(request, work)
+
+
+def _is_on_descriptor(work: Work) -> bool:
+    """Whether the request only reads or writes a descriptor whose permission was checked when it was opened.
+
+    All others act as the tree's local user, and so does what a handle does not vouch for.
+    """
+    if work.command not in _DATA or work.opened is None or work.connection.server.policy.deferred_write_time:
+        return False
+    return getattr(work.opened.handle, "is_on_descriptor", False) is True
 
 
 def _settle(work: Work, compound: Compound, command: Command) -> None:

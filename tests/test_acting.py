@@ -42,7 +42,7 @@ BOB = LocalUser("bob", 61002, 61002, (61002, 61050))
 WWW = LocalUser("www", 61033, 61033, ())
 TEAM = 61050
 READ_WRITE = GENERIC_READ | GENERIC_WRITE
-DISPOSITION = 13
+BASIC, DISPOSITION = 4, 13
 
 
 class Acting:
@@ -264,6 +264,20 @@ def test_an_open_ends_even_when_its_user_cannot_be_entered(acting: Acting, monke
         tree.session.connection.close()
     assert not len(acting.world.state.files)
     assert acting.there("home/file")  # nobody was there to delete it
+
+
+@needs_root
+def test_a_write_that_puts_times_back_is_done_as_its_user(acting: Acting) -> None:
+    """Setting times is the owner's right, and asked at the call; so this WRITE is no matter of a descriptor alone."""
+    file = acting.tree().create("file")
+    file.write(0, b"before")
+    written = acting.state("file").st_mtime_ns
+    file.set(1, BASIC, bytes(16) + b"\xff" * 8 + bytes(16))  # -1: the write time stays from here on
+    file.write(0, b"after!")
+    file.close()
+    assert acting.state("file").st_mtime_ns // 100 == written // 100
+    with acting.tree().open("file") as again:
+        assert again.read(0, 10) == b"after!"
 
 
 class Recorder:

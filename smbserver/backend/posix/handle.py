@@ -137,6 +137,11 @@ class PosixHandle:
             offset += count
             count = os.pwrite(self._fd, data, offset)
 
+    @property
+    def is_on_descriptor(self) -> bool:
+        """Whether read and write need nothing but the descriptor: no times put back, no attribute of the file."""
+        return not self._held
+
     def holding(self, change: Callable[[], T]) -> T:
         """Do something to the file and put the held times back."""
         if not self._held:
