@@ -33,10 +33,12 @@ from smbserver.backend.posix import (
     SnapshotPattern,
     own_user,
 )
+from smbserver.config.password_rewrite import rewrite_password
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
 from smbserver.errors import ConfigError
+from smbserver.host_names import ask_host
 from smbserver.host_users import mapped_users, needs_switching, share_owner
 from smbserver.interfaces import listening_interfaces
 from smbserver.listening import BACKLOG, listen
@@ -181,6 +183,9 @@ class Server:
                 sid_seed(name),
                 local_users,
             )
+            self._state.ask_host = ask_host
+            if settings.password_file:
+                self._state.password_changes.keep = partial(rewrite_password, settings.password_file)
             watches = self._state.files.watches
             self._local_changes = LocalChanges(
                 watches, self._runtime.later, loop.add_reader, loop.remove_reader, self.own_rights()

@@ -13,7 +13,7 @@ from typing import Final
 
 from conformance.servers import StartedServer
 from conformance.smbtorture.results import TIMEOUT, Record, judge, one_line, parse_list
-from conformance.smbtorture.suites import settings_for
+from conformance.smbtorture.suites import settings_for, target_for
 
 SMBTORTURE: Final = "smbtorture"
 SHARE: Final = "torture"
@@ -95,6 +95,13 @@ def run_test(
 
 def _command(test: str, server: StartedServer, scratch: Path) -> list[str]:
     (user, password), (user2, password2) = list(server.users.items())[:2]
+    values = {
+        "local": str(server.shares[SHARE]),
+        "login": f"{user}:{password}",
+        "host": server.host,
+        "port": str(server.port),
+        "share": SHARE,
+    }
     return [
         SMBTORTURE,
         "--format=subunit",
@@ -106,8 +113,8 @@ def _command(test: str, server: StartedServer, scratch: Path) -> list[str]:
         f"--option=torture:share2={SECOND_SHARE}",
         f"--option=torture:user2name={user2}",
         f"--option=torture:user2password={password2}",
-        *settings_for(test, str(server.shares[SHARE])),
-        f"//{server.host}/{SHARE}",
+        *settings_for(test, values),
+        target_for(test, values),
         # The name is a pattern to smbtorture: what is special in it is matched by a question mark.
         re.sub(r'[*<>"]', "?", test),
     ]

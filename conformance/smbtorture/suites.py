@@ -1,7 +1,7 @@
 """Which tests are run by default, which are no tests of a file server, which depend on time, which want a setting."""
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 # What several clients do to one file. One name of smbtorture may be a whole suite or a single test.
@@ -33,6 +33,19 @@ SHARING: Final = tuple(
         "samba3misc",
     ]
 )
+# What clients ask over named pipes on file pages, and what libsmbclient makes of all of it.
+RPC: Final = (
+    "rpc.bind",
+    "rpc.lsa-getuser",
+    "rpc.srvsvc",
+    "rpc.samba3",
+    # The rest of its suite is about redirectors and joining domains.
+    "rpc.wkssvc.wkssvc.NetWkstaEnumUsers",
+    "rpc.wkssvc.wkssvc.NetWkstaTransportEnum",
+)
+LIBSMBCLIENT: Final = ("libsmbclient",)
+GROUPS: Final = {"sharing": SHARING, "rpc": RPC, "libsmbclient": LIBSMBCLIENT}
+"""Words that stand for several suites."""
 ALL: Final = "all"  # the word for every smb2 suite
 
 INAPPLICABLE: Final = {
@@ -52,6 +65,31 @@ INAPPLICABLE: Final = {
     "smb2.session-require-signing*": "needs a server that refuses unsigned sessions",
     "smb2.multichannel.bugs.bug_15346*": "connects to port 445 whatever it is told",
     "smb2.change_notify_disabled*": "needs a server without change notification",
+    "rpc.bind.assoc_group_handles_external": "wants an endpoint mapper on TCP port 135",
+    "rpc.samba3.bind": "speaks SMB1",
+    "rpc.samba3.netlogon": "speaks SMB1",
+    "rpc.samba3.sessionkey": "speaks SMB1",
+    "rpc.samba3.srvsvc": "speaks SMB1",
+    "rpc.samba3.sharesec": "speaks SMB1",
+    "rpc.samba3.getusername": "speaks SMB1",
+    "rpc.samba3.randomauth2": "speaks SMB1",
+    "rpc.samba3.lsa": "speaks SMB1",
+    "rpc.samba3.spoolss": "speaks SMB1",
+    "rpc.samba3.wkssvc": "speaks SMB1",
+    "rpc.samba3.winreg": "speaks SMB1",
+    "rpc.samba3.getaliasmembership-0": "speaks SMB1",
+    "rpc.samba3.regconfig": "speaks SMB1",
+    "rpc.samba3.smb-reauth*": "speaks SMB1",
+    "rpc.samba3.smb1-pipe-name": "speaks SMB1",
+    "rpc.samba3.lsa_over_netlogon": "needs a domain controller",
+    "rpc.samba3.pipes_supported_interfaces": "needs Samba's private pipes",
+    "libsmbclient.version*": "never speaks to a server",
+    "libsmbclient.initialize*": "never speaks to a server",
+    "libsmbclient.configuration*": "never speaks to a server",
+    "libsmbclient.setConfiguration*": "never speaks to a server",
+    "libsmbclient.options*": "never speaks to a server",
+    "libsmbclient.opendir*": "needs a network neighbourhood",
+    "libsmbclient.noanon_list*": "never speaks to a server",
 }
 
 # They wait for a fixed time and look who was faster; on a busy machine the wrong one may be. Run once more.
@@ -74,13 +112,21 @@ TIMING: Final = (
 # Seconds for tests that are long by design; the others have the common limit.
 LONG: Final = {"smb2.maxfid": 240.0, "smb2.notify.mask": 180.0}
 
-# `{local}` is the folder behind the share.
+_SMB_URL: Final = "--option=torture:smburl=smb://{login}@{host}:{port}/"
+
+# `{local}` is the folder behind the share, `{login}` user:password. Of two settings of one option the later holds.
 SETTINGS: Final = {
     "smb2.samba3misc*": ("--option=torture:localdir={local}",),
     # SYNCHRONIZE alone opens a file since Windows 7, and by [MS-FSA] 2.1.5.1; the test takes Vista's word unless told.
     "smb2.create.gentest": ("--option=torture:win7=yes",),
     "smb2.ea.*": ("--option=torture:acl_xattr_name=NTACL",),  # an attribute of the server's own
+    "libsmbclient.*": (_SMB_URL + "{share}",),
+    "libsmbclient.list_shares": (_SMB_URL,),
+    "libsmbclient.utimes": (_SMB_URL + "{share}/utimes.txt",),
 }
+# What smbtorture is aimed at. The file server tests want a share, the RPC ones a binding.
+_SHARE_TARGET: Final = "//{host}/{share}"
+_BINDING: Final = "ncacn_np:{host}"
 
 
 def matches(test: str, patterns: Iterable[str]) -> bool:
@@ -90,11 +136,17 @@ def matches(test: str, patterns: Iterable[str]) -> bool:
 
 def choose(names: Iterable[str], suites: Sequence[str], patterns: Sequence[str] = ()) -> list[str]:
     """The tests of these suites that apply; with `patterns` only those that fit one, applicable or not."""
-    wanted = ["smb2"] if ALL in suites else [suite if "." in suite else f"smb2.{suite}" for suite in suites]
+    wanted = ["smb2"] if ALL in suites else [name for suite in suites for name in _suite_names(suite)]
     chosen = [name for name in names if any(name == suite or name.startswith(suite + ".") for suite in wanted)]
     if patterns:
         return [name for name in chosen if matches(name, patterns)]
     return [name for name in chosen if not matches(name, INAPPLICABLE)]
+
+
+def _suite_names(suite: str) -> Sequence[str]:
+    if suite in GROUPS:
+        return GROUPS[suite]
+    return (suite if "." in suite else f"smb2.{suite}",)
 
 
 def time_limit(test: str, common: float) -> float:
@@ -102,10 +154,12 @@ def time_limit(test: str, common: float) -> float:
     return max([common, *(seconds for pattern, seconds in LONG.items() if fnmatch.fnmatchcase(test, pattern))])
 
 
-def settings_for(test: str, local: str) -> list[str]:
-    """More arguments for smbtorture that this test wants."""
-    found = []
-    for pattern, arguments in SETTINGS.items():
-        if fnmatch.fnmatchcase(test, pattern):
-            found += [argument.replace("{local}", local) for argument in arguments]
-    return found
+def settings_for(test: str, values: Mapping[str, str]) -> list[str]:
+    """More arguments for smbtorture that this test wants; `values` fill the names in braces."""
+    chosen = [arguments for pattern, arguments in SETTINGS.items() if fnmatch.fnmatchcase(test, pattern)]
+    return [argument.format_map(values) for arguments in chosen for argument in arguments]
+
+
+def target_for(test: str, values: Mapping[str, str]) -> str:
+    """What the test is aimed at."""
+    return (_BINDING if test.startswith("rpc.") else _SHARE_TARGET).format_map(values)

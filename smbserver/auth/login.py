@@ -2,6 +2,7 @@
 
 from smbserver.auth import ntlm_messages, spnego
 from smbserver.auth.ntlm import Acceptor, LoggedOn, LogonFailure
+from smbserver.auth.ntlm_security import MessageSecurity
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import status
 
@@ -17,6 +18,7 @@ class Login:
         self._raw = False
         self._mech_list = b""
         self._first_choice = True
+        self._signed = 0  # messages of each direction that are signed already: the mechListMIC, or none
         self.result: LoggedOn | None = None
 
     def step(self, token: bytes) -> bytes:
@@ -30,6 +32,11 @@ class Login:
             return self._step_raw(token) if self._raw else self._step_spnego(token)
         except WireError:
             raise StatusError(status.INVALID_PARAMETER) from None
+
+    def message_security(self) -> MessageSecurity:
+        """What signs and seals messages with the key of this login. Only valid when `result` is set."""
+        assert self.result is not None
+        return self._acceptor.message_security(self.result.session_key, self._signed)
 
     def _step_raw(self, token: bytes) -> bytes:
         answer = self._acceptor.step(token)
@@ -52,6 +59,7 @@ class Login:
             if not checker.client_is(response.mech_list_mic):
                 raise LogonFailure(logged_on.identity.user, "wrong mechListMIC: the mechanisms were changed")
             mic = checker.server()
+            self._signed = 1
         elif not self._first_choice:
             # RFC 4178 5: when the mechanism was not the client's first choice the MIC protects the choice.
             raise LogonFailure(logged_on.identity.user, "no mechListMIC, and NTLM was not the client's first choice")

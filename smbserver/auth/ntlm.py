@@ -1,6 +1,5 @@
 """The server's side of an NTLMv2 login ([MS-NLMP] 3.2.5, 3.3.2). LM and NTLMv1 are refused."""
 
-import hashlib
 import hmac
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -8,6 +7,7 @@ from typing import Final, NamedTuple
 from smbserver.auth import ntlm_messages as m
 from smbserver.auth.accounts import Accounts, upper_case
 from smbserver.auth.identity import ANONYMOUS, Identity
+from smbserver.auth.ntlm_security import MessageSecurity
 from smbserver.crypto.rc4 import RC4
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import status
@@ -113,6 +113,7 @@ class Acceptor:
     def _authenticate(self, message: bytes) -> LoggedOn:
         auth = m.decode_authenticate(message)
         self._messages.append(message)
+        self._flags &= auth.flags  # what both sides want
         self._user = auth.user
         if not auth.user:
             return self._anonymous()
@@ -169,37 +170,28 @@ class Acceptor:
 
     def spnego_mic(self, mech_types: bytes, session_key: bytes) -> "MechListMic":
         """What checks and makes the mechListMIC of this login."""
-        return MechListMic(mech_types, session_key, self._flags & m.KEY_128 != 0, self._flags & m.KEY_EXCH != 0)
+        return MechListMic(mech_types, self.message_security(session_key))
 
-
-_CLIENT_SIGNING: Final = b"session key to client-to-server signing key magic constant\0"
-_SERVER_SIGNING: Final = b"session key to server-to-client signing key magic constant\0"
-_CLIENT_SEALING: Final = b"session key to client-to-server sealing key magic constant\0"
-_SERVER_SEALING: Final = b"session key to server-to-client sealing key magic constant\0"
+    def message_security(self, session_key: bytes, first: int = 0) -> MessageSecurity:
+        """What signs and seals messages after this login; `first` is the number of the first one."""
+        return MessageSecurity(session_key, self._flags & m.KEY_128 != 0, self._flags & m.KEY_EXCH != 0, first)
 
 
 class MechListMic:
-    """GSS_GetMIC of NTLM over the SPNEGO mechanism list, first message in each direction ([MS-NLMP] 3.4.4.2)."""
+    """GSS_GetMIC of NTLM over the SPNEGO mechanism list, first message in each direction ([MS-NLMP] 3.4.4.2).
 
-    def __init__(self, mech_types: bytes, session_key: bytes, strong: bool, key_exchange: bool) -> None:
+    Its keystream ends with it, and begins anew for what is signed afterwards ([MS-SPNG] 3.2.5.1); the numbers of the
+    messages go on.
+    """
+
+    def __init__(self, mech_types: bytes, keys: MessageSecurity) -> None:
         self._mech_types = mech_types
-        self._key = session_key
-        self._strong = strong
-        self._key_exchange = key_exchange
+        self._keys = keys
 
     def client_is(self, mic: bytes) -> bool:
         """Whether the client's MIC is the right one."""
-        return hmac.compare_digest(mic, self._make(_CLIENT_SIGNING, _CLIENT_SEALING))
+        return self._keys.is_signature(self._mech_types, mic)
 
     def server(self) -> bytes:
         """Our own MIC."""
-        return self._make(_SERVER_SIGNING, _SERVER_SEALING)
-
-    def _make(self, signing: bytes, sealing: bytes) -> bytes:
-        sign_key = hashlib.md5(self._key + signing, usedforsecurity=False).digest()
-        checksum = hmac.digest(sign_key, bytes(4) + self._mech_types, "md5")[:8]
-        if self._key_exchange:
-            weak = self._key if self._strong else self._key[:7]
-            seal_key = hashlib.md5(weak + sealing, usedforsecurity=False).digest()
-            checksum = RC4(seal_key).update(checksum)
-        return b"\x01\0\0\0" + checksum + bytes(4)
+        return self._keys.sign(self._mech_types)

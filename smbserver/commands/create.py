@@ -132,7 +132,7 @@ def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Ope
     server = work.connection.server
     granted = granted_access(request, tree.maximal_access)
     number = server.new_open_id()
-    caller = caller_of(work.need_session().identity)
+    caller = caller_of(work.need_session().identity, work.connection.address)
     handle = connect_pipe(request.name, server.view, caller, number, server.runtime.now())
     holder = Holder(granted, 0, (handle.name,), server.pipe_store)
     state = server.files.enter(handle.identity, holder)

@@ -278,6 +278,7 @@ def _finish(
     session.flags = flags
     log.info("%s: %s logged in (%s)", connection.name, identity.user or "anonymous", dialect.name)
     session.channels[connection] = session.signer
+    session.began = connection.server.runtime.now()
     session.state = State.VALID
     return flags
 

@@ -80,6 +80,7 @@ def combine(layers: Sequence[Layer], make_password: Callable[[], str], invoking_
         host_locks=_first(False, (layer.host_locks for layer in layers)),
         deferred_write_time=_first(False, (layer.deferred_write_time for layer in layers)),
         torture=_first(False, (layer.torture for layer in layers)),
+        password_file=_first("", (layer.password_file for layer in layers)),
     )
     return Chosen(settings, made_for)
 

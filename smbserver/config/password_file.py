@@ -43,6 +43,12 @@ def decode(path: str, content: bytes) -> str:
         raise ConfigError(f"{path}:{line}: not UTF-8") from None
 
 
+def split_line(line: str) -> tuple[str, str, str] | None:
+    """Name, separator and password; None for an empty line or a comment."""
+    line = line.removesuffix("\r")
+    return None if not line.strip() or line.startswith("#") else line.partition(":")
+
+
 def read_password_file(path: str) -> tuple[tuple[str, str], ...]:
     """(name, password) of every line; empty lines and those that begin with # are left out. Raises ConfigError.
 
@@ -52,10 +58,10 @@ def read_password_file(path: str) -> tuple[tuple[str, str], ...]:
     check_private(path, mode)
     found: dict[str, tuple[str, str]] = {}
     for number, line in enumerate(decode(path, content).split("\n"), 1):
-        line = line.removesuffix("\r")
-        if not line.strip() or line.startswith("#"):
+        account = split_line(line)
+        if account is None:
             continue
-        name, separator, password = line.partition(":")
+        name, separator, password = account
         if not separator:
             raise ConfigError(f"{path}:{number}: a line is NAME:PASSWORD")
         with said_in(f"{path}:{number}"):

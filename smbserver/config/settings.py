@@ -98,7 +98,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Settings:
-    """A server's settings. `users` are (name, password).
+    """A server's settings. `users` are (name, password); `password_file` is where those come from, and a password is
+    changed by its owner, who are in it.
 
     `port` None: 445 where possible, else 1445; 0: any free port. `delay_failed_logins`: see `auth.failed_logins`.
     `act_as_users`: each user acts as a local user, by the kernel's rules; only for root, and the thread that runs the
@@ -127,6 +128,7 @@ class Settings:
     host_locks: bool = False
     deferred_write_time: bool = False
     torture: bool = False
+    password_file: str = ""
 
     def __post_init__(self) -> None:
         if not self.shares:

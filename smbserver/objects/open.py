@@ -149,6 +149,11 @@ class Open:
             self.settle_write_time()
         self.state.deferred = None
 
+    @property
+    def lock_count(self) -> int:
+        """Byte ranges that this open holds or waits for."""
+        return 0 if self.state.locks is None else self.state.locks.count_of(self.holder)
+
     def changed(self, matches: int) -> None:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
         self.state.changed(self.holder, matches)

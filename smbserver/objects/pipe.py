@@ -60,6 +60,7 @@ class PipeHandle:
         self._created = created
         self._readers: deque[_Reader] = deque()
         self._logged = False
+        rpc.on_output = self._feed
 
     # What a pipe does
 
@@ -94,7 +95,7 @@ class PipeHandle:
         The waiter may fail with StatusError: END_OF_FILE when the message has less than `minimum` bytes (it stays),
         PIPE_EMPTY when the pipe does not wait, PIPE_DISCONNECTED when it is broken and empty.
         """
-        waiter: Waiter[Message] = Waiter(on_cancel=lambda: self._readers.remove(reader))
+        waiter: Waiter[Message] = Waiter(lambda: self._readers.remove(reader), StatusError(status.PIPE_BROKEN))
         reader = _Reader(length, minimum, waiter)
         self._readers.append(reader)
         self._feed()
@@ -156,9 +157,13 @@ class PipeHandle:
         return Metadata(created, created, created, created, QUOTA, 0, attrs.NORMAL, 1, self.identity[1], False)
 
     def close(self) -> None:
-        """End the reads that wait, as cancelled ([MS-SMB2] 3.3.4.17)."""
+        """End the reads that wait, and what the service is doing. [MS-SMB2] 3.3.4.17 would have the reads cancelled;
+        Windows answers PIPE_BROKEN, says smbtorture.
+        """
+        self._rpc.on_output = None
+        self._rpc.close()
         for reader in list(self._readers):
-            reader.waiter.cancel()
+            reader.waiter.end()
 
     def read(self, length: int, offset: int) -> bytes | bytearray | None:
         """Reads of a pipe go through `read_message`, which can wait."""

@@ -26,6 +26,10 @@ class State(enum.Enum):
 class Channel(Peer, Protocol):
     """A connection, as far as its sessions need it."""
 
+    @property
+    def address(self) -> str:
+        """Where the peer is, without its port."""
+
     def forget(self, session: "Session") -> None:
         """Know a session no longer that has ended; what waits in it is answered first, while there are keys."""
 
@@ -65,6 +69,7 @@ class Session:
         self.session_id = session_id
         self.terms = terms
         self.state = State.IN_PROGRESS
+        self.began = 0  # FILETIME of the login
         self.flags = 0
         self.user: Identity = ANONYMOUS
         self.identity: Identity = ANONYMOUS

@@ -30,22 +30,28 @@ class Enumeration(NamedTuple):
     """Bytes of rows that the client wants at most."""
     resume: int | None
     """How many items to leave out; None when the client gave no ResumeHandle."""
+    filters: tuple[str, ...] = ()
+    """The texts between ServerName and Level; a null one is empty."""
 
 
-def read_enumeration(request: NdrReader, table: LevelTable[T]) -> Enumeration:
-    """Reads the parameters as far as they can be read: behind an unknown level nobody knows where the others are."""
+def read_enumeration(request: NdrReader, table: LevelTable[T], filters: int = 0) -> Enumeration:
+    """Reads the parameters as far as they can be read: behind an unknown level nobody knows where the others are.
+
+    `filters` is how many texts stand between ServerName and Level.
+    """
     request.optional_string()  # ServerName
+    chosen = tuple([request.optional_string() or "" for _ in range(filters)])
     level = request.u32()
     if request.u32() != level:
         raise WireError("the union's tag is not its Level")
     known = table.levels.get(level)
     if known is None:
-        return Enumeration(level, 0, None)
+        return Enumeration(level, 0, None, chosen)
     if request.pointer():
         count = request.u32()
         if request.pointer():
             request.rows(known.layout, count)
-    return Enumeration(level, request.u32(), request.optional_u32())
+    return Enumeration(level, request.u32(), request.optional_u32(), chosen)
 
 
 def answer_enumeration(reply: NdrWriter, asked: Enumeration, table: LevelTable[T], items: Sequence[T]) -> None:

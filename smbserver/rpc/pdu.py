@@ -39,6 +39,7 @@ ORPHANED: Final = 19
 
 PFC_FIRST_FRAG: Final = 0x01
 PFC_LAST_FRAG: Final = 0x02
+PFC_SUPPORT_HEADER_SIGN: Final = 0x04  # in bind, bind_ack and their like ([MS-RPCE] 2.2.2.3)
 PFC_CONC_MPX: Final = 0x10
 PFC_DID_NOT_EXECUTE: Final = 0x20
 PFC_OBJECT_UUID: Final = 0x80
@@ -66,6 +67,8 @@ FAULT_BAD_STUB_DATA: Final = 0x000006F7
 FAULT_OP_RNG_ERROR: Final = 0x1C010002
 FAULT_UNK_IF: Final = 0x1C010003
 FAULT_PROTO_ERROR: Final = 0x1C01000B
+FAULT_CANCEL: Final = 0x1C00000D
+FAULT_UNSPEC: Final = 0x1C000012
 """Fault status ([C706] appendix N.2, [MS-RPCE] 3.3.3.5.7)."""
 
 _HEADER: Final = {order: Struct(order + "BBBB4sHHI") for order in "<>"}
@@ -182,6 +185,11 @@ class Bind(NamedTuple):
         return cls(max_xmit_frag, max_recv_frag, assoc_group_id, tuple(elements))
 
 
+def stub_start(header: Header) -> int:
+    """Where the stub of a request begins."""
+    return REQUEST_HEADER_SIZE + (OBJECT_UUID_SIZE if header.flags & PFC_OBJECT_UUID else 0)
+
+
 class Request(NamedTuple):
     """One fragment of a request ([C706] 12.6.4.9). alloc_hint is a hint and not kept."""
 
@@ -192,13 +200,18 @@ class Request(NamedTuple):
     @classmethod
     def decode(cls, header: Header, frame: bytes | memoryview) -> Request:
         """Reads a whole fragment without auth trailer. Raises WireError."""
-        start = REQUEST_HEADER_SIZE
-        if header.flags & PFC_OBJECT_UUID:
-            start += OBJECT_UUID_SIZE
+        start = stub_start(header)
         if len(frame) < start:
             raise WireError("request cut short")
         _hint, context_id, opnum = _REQUEST[">" if header.big_endian else "<"].unpack_from(frame, HEADER_SIZE)
         return cls(context_id, opnum, bytes(frame[start:]))
+
+
+class ResponsePart(NamedTuple):
+    """Flags and body header of one fragment of a response."""
+
+    flags: int
+    body: bytes
 
 
 class ContextResult(NamedTuple):
@@ -218,8 +231,12 @@ def encode_bind_ack(
     assoc_group_id: int,
     secondary_address: str,
     results: Sequence[ContextResult],
+    auth: bytes = b"",
 ) -> bytes:
-    """bind_ack or alter_context_resp ([C706] 12.6.4.4), with one result per element of the bind, in its order."""
+    """bind_ack or alter_context_resp ([C706] 12.6.4.4), with one result per element of the bind, in its order.
+
+    `auth` is a sec_trailer and the token behind it.
+    """
     body = NdrWriter()
     body.raw(max_xmit_frag.to_bytes(2, "little") + max_recv_frag.to_bytes(2, "little"))
     body.u32(assoc_group_id)
@@ -231,12 +248,20 @@ def encode_bind_ack(
         body.raw(result.result.to_bytes(2, "little") + result.reason.to_bytes(2, "little"))
         body.raw(result.transfer_syntax.encode())
     # multiplexing is free for us: calls are answered in order, each before the next is looked at
-    return _frame(header, ptype, PFC_SINGLE | header.flags & PFC_CONC_MPX, body.stub())
+    flags = PFC_SINGLE | header.flags & PFC_CONC_MPX
+    auth_length = 0
+    if auth:
+        # with NTLM the whole PDU is signed in any case; saying so is all that the flag asks
+        flags |= header.flags & PFC_SUPPORT_HEADER_SIGN
+        auth_length = len(auth) - SEC_TRAILER_SIZE
+        body.align(4)
+        body.raw(auth)
+    return encode_fragment(header, ptype, flags, body.stub(), auth_length)
 
 
 def encode_bind_nak(header: Header, reason: int) -> bytes:
     """bind_nak ([MS-RPCE] 2.2.2.9): the reason and the versions spoken, 5.0 and 5.1; no extended error."""
-    return _frame(header, BIND_NAK, PFC_SINGLE, reason.to_bytes(2, "little") + b"\x02\x05\x00\x05\x01\x00")
+    return encode_fragment(header, BIND_NAK, PFC_SINGLE, reason.to_bytes(2, "little") + b"\x02\x05\x00\x05\x01\x00")
 
 
 def encode_fault(header: Header, context_id: int, status: int, *, executed: bool = False) -> bytes:
@@ -244,24 +269,29 @@ def encode_fault(header: Header, context_id: int, status: int, *, executed: bool
     flags = PFC_SINGLE | (0 if executed else PFC_DID_NOT_EXECUTE)
     # alloc_hint 0x20: no extended error behind it ([MS-RPCE] 2.2.2.8)
     body = _FAULT.pack(0x20, context_id, status)
-    return _frame(header, FAULT, flags, body)
+    return encode_fragment(header, FAULT, flags, body)
 
 
 def encode_response(header: Header, context_id: int, stub: bytes, max_fragment: int) -> Iterator[bytes]:
     """The fragments of a response ([C706] 12.6.4.10), each at most `max_fragment` bytes, at least one."""
     # every fragment but the last carries a multiple of 8 bytes, so that alignment survives the cut
     room = (max_fragment - RESPONSE_HEADER_SIZE) & ~7
+    for head, part in split_response(context_id, stub, room):
+        yield encode_fragment(header, RESPONSE, head.flags, head.body + part)
+
+
+def split_response(context_id: int, stub: bytes, room: int) -> Iterator[tuple[ResponsePart, bytes]]:
+    """A stub in parts of at most `room` bytes, each with what stands in front of it."""
     for start in range(0, len(stub) or 1, room):
         flags = PFC_FIRST_FRAG if start == 0 else 0
         if start + room >= len(stub):
             flags |= PFC_LAST_FRAG
-        remaining = len(stub) - start
-        body = _RESPONSE.pack(remaining, context_id) + stub[start : start + room]
-        yield _frame(header, RESPONSE, flags, body)
+        yield ResponsePart(flags, _RESPONSE.pack(len(stub) - start, context_id)), stub[start : start + room]
 
 
-def _frame(header: Header, ptype: int, flags: int, body: bytes) -> bytes:
+def encode_fragment(header: Header, ptype: int, flags: int, body: bytes, auth_length: int = 0) -> bytes:
+    """A whole fragment around a body, which ends with `auth_length` bytes of token or signature."""
     head = _LITTLE_HEADER.pack(
-        5, header.minor_version, ptype, flags, _LITTLE_DREP, HEADER_SIZE + len(body), 0, header.call_id
+        5, header.minor_version, ptype, flags, _LITTLE_DREP, HEADER_SIZE + len(body), auth_length, header.call_id
     )
     return head + body

@@ -6,21 +6,26 @@ at once, as long as less than OUTPUT_HIGH_WATER waits to be read; `read` makes r
 is bounded by replies, not by requests, and neither a split nor a coalesced PDU is special. What a PDU *says* may be
 wrong: it is answered (fault, bind_nak, a rejected context) and the pipe goes on. When its *frame* is wrong nobody
 knows where the next one begins: it is answered once, and the pipe is broken: what waits can still be read, then every
-verb raises STATUS_PIPE_DISCONNECTED.
+verb raises STATUS_PIPE_DISCONNECTED. A method that must wait for a disk returns a Waiter; until it is resolved no
+further PDU is taken, so that replies keep the order of their requests.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from smbserver.errors import StatusError, WireError
-from smbserver.rpc import pdu
-from smbserver.rpc.interface import Call, Interface
+from smbserver.rpc import pdu, security
+from smbserver.rpc.handles import Handles
+from smbserver.rpc.interface import Call, Fault, Interface
 from smbserver.rpc.ndr import NdrReader, NdrWriter
 from smbserver.rpc.pdu import Bind, ContextElement, ContextResult, Header, Request
+from smbserver.rpc.security import Association, LoginRefused, Trailer
 from smbserver.rpc.server_view import Caller, ServerView
+from smbserver.waiter import Waiter
 
 STATUS_PIPE_BUSY: Final = 0xC00000AE
 STATUS_PIPE_DISCONNECTED: Final = 0xC00000B0
@@ -40,7 +45,7 @@ MAX_CONTEXTS: Final = 32
 """Presentation contexts of one pipe. Clients use one to three; [MS-RPCE] 3.3.3.5.5 would allow thousands."""
 
 DEFAULT_ASSOC_GROUP: Final = 0x53F0
-"""Given to clients that ask for a new association; groups share context handles, and no interface of ours has any."""
+"""Given to clients that ask for a new association; groups share context handles, and ours belong to one pipe."""
 KEEP_CONNECTION_ON_ORPHAN: Final = 0x02
 """The one bind-time feature that we have ([MS-RPCE] 2.2.2.14)."""
 
@@ -68,6 +73,7 @@ class RpcPipe:
 
     __slots__ = (
         "_assembling",
+        "_association",
         "_bound",
         "_call",
         "_contexts",
@@ -77,8 +83,11 @@ class RpcPipe:
         "_max_xmit_frag",
         "_output",
         "_pending",
+        "_running",
+        "_unauthorised",
         "broken",
         "name",
+        "on_output",
     )
 
     def __init__(self, name: str, interfaces: Sequence[Interface], view: ServerView, caller: Caller) -> None:
@@ -87,8 +96,13 @@ class RpcPipe:
         """Why the pipe is broken, for a log line; None while it is not. Contains numbers only, no text of the
         client's.
         """
+        self.on_output: Callable[[], None] | None = None
+        """Called when a reply that came later can be read."""
         self._interfaces = tuple(interfaces)
-        self._call = Call(view, caller)
+        self._call = Call(view, caller, Handles())
+        self._association: Association | None = None
+        self._unauthorised = False  # a login has failed: nothing is answered any more but a fault
+        self._running: Waiter[None] | None = None
         self._input = bytearray()
         self._output: deque[memoryview] = deque()
         self._pending = 0
@@ -146,6 +160,12 @@ class RpcPipe:
         self._advance()
         return data, bool(rest)
 
+    def close(self) -> None:
+        """Nobody will read any more. What runs is given up as far as it can be."""
+        running, self._running = self._running, None
+        if running is not None:
+            running.cancel()
+
     def peek(self, max_length: int) -> bytes:
         """The first bytes of the first waiting message, which stays; empty when none waits."""
         return bytes(self._output[0][:max_length]) if self._output else b""
@@ -165,7 +185,12 @@ class RpcPipe:
         """Answers the PDUs that are complete. Each turn consumes a fragment (Header.decode sees to it), breaks the
         pipe or returns.
         """
-        while self.broken is None and self._pending < OUTPUT_HIGH_WATER and len(self._input) >= pdu.HEADER_SIZE:
+        while (
+            self.broken is None
+            and self._running is None
+            and self._pending < OUTPUT_HIGH_WATER
+            and len(self._input) >= pdu.HEADER_SIZE
+        ):
             try:
                 header = Header.decode(self._input)
             except WireError as error:
@@ -183,10 +208,12 @@ class RpcPipe:
             self._request(header, frame)
         elif ptype in (pdu.BIND, pdu.ALTER_CONTEXT):
             self._negotiate(header, frame)
+        elif ptype == pdu.AUTH_3:
+            self._finish_login(header, frame)
         elif ptype == pdu.ORPHANED:
             if self._assembling is not None and self._assembling.call_id == header.call_id:
                 self._assembling = None
-        elif ptype not in (pdu.CO_CANCEL, pdu.SHUTDOWN, pdu.AUTH_3):
+        elif ptype not in (pdu.CO_CANCEL, pdu.SHUTDOWN):
             # Cancel comes too late: a call ends before the next PDU is read. The others get no reply by definition.
             # All else is a PDU of a server, or none at all.
             self._send(pdu.encode_fault(header, 0, pdu.FAULT_PROTO_ERROR))
@@ -211,16 +238,19 @@ class RpcPipe:
             # a second bind, or an alter_context without a first one
             self._refuse_negotiation(header, pdu.NAK_NOT_SPECIFIED)
             return
-        if header.auth_length:
-            self._refuse_negotiation(header, pdu.NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
-            return
         try:
-            bind = Bind.decode(header, frame)
+            trailer = Trailer.decode(header, frame) if header.auth_length else None
+            bind = Bind.decode(header, frame if trailer is None else frame[: trailer.start])
         except WireError:
             self._refuse_negotiation(header, pdu.NAK_PROTOCOL_ERROR)
             return
         if len(self._contexts) + len(bind.elements) > MAX_CONTEXTS:
             self._refuse_negotiation(header, pdu.NAK_LOCAL_LIMIT_EXCEEDED)
+            return
+        try:
+            auth = b"" if trailer is None else self._log_in(trailer, is_bind)
+        except LoginRefused:
+            self._refuse_negotiation(header, pdu.NAK_AUTHENTICATION_TYPE_NOT_RECOGNIZED)
             return
         if is_bind:
             self._bound = True
@@ -234,8 +264,37 @@ class RpcPipe:
                 assoc_group_id=bind.assoc_group_id or DEFAULT_ASSOC_GROUP,
                 secondary_address=f"\\PIPE\\{self.name}" if is_bind else "",
                 results=[self._propose(element) for element in bind.elements],
+                auth=auth,
             )
         )
+
+    def _log_in(self, trailer: Trailer, is_bind: bool) -> bytes:
+        """One leg of the login that a bind began: our trailer and token. Raises LoginRefused."""
+        if is_bind:
+            login = self._call.view.new_login(self._call.caller, trailer.auth_type)
+            if login is None or trailer.level not in security.LEVELS:
+                raise LoginRefused
+            self._association = Association(login, trailer)
+        if self._association is None:
+            raise LoginRefused
+        try:
+            token = self._association.step(trailer)
+        except LoginRefused:
+            if is_bind:
+                self._association = None  # as if it had not been sent
+            else:
+                self._unauthorised = True
+            raise
+        return self._association.trailer(0) + token if token else b""
+
+    def _finish_login(self, header: Header, frame: bytes) -> None:
+        """AUTH3 ([MS-RPCE] 2.2.2.10): the last token. It has no answer; what it failed to prove is a fault later."""
+        if self._association is None:
+            return
+        try:
+            self._association.step(Trailer.decode(header, frame))
+        except (LoginRefused, WireError):
+            self._unauthorised = True
 
     def _refuse_negotiation(self, header: Header, reason: int) -> None:
         if header.ptype == pdu.BIND or reason == pdu.NAK_LOCAL_LIMIT_EXCEEDED:
@@ -276,12 +335,13 @@ class RpcPipe:
             return
         self._dropped_call_id = None
         try:
-            request = Request.decode(header, frame)
+            request = Request.decode(header, self._unprotected(header, frame))
         except WireError:
             self._drop_call(header, 0, pdu.FAULT_PROTO_ERROR)
             return
-        if header.auth_length:
-            self._drop_call(header, request.context_id, pdu.FAULT_ACCESS_DENIED)
+        except LoginRefused:
+            self._unauthorised = self._association is not None  # what follows cannot be checked any more
+            self._drop_call(header, 0, pdu.FAULT_ACCESS_DENIED)
             return
         if first:
             self._begin_call(header, request)
@@ -291,6 +351,14 @@ class RpcPipe:
         if call is not None and last:
             self._assembling = None
             self._execute(header, call)
+
+    def _unprotected(self, header: Header, frame: bytes) -> bytes:
+        """A request's fragment without its trailer. Raises LoginRefused, WireError."""
+        if self._unauthorised or (self._association is None and header.auth_length):
+            raise LoginRefused
+        if self._association is None:
+            return frame
+        return self._association.unprotect(header, frame, pdu.stub_start(header))
 
     def _begin_call(self, header: Header, request: Request) -> None:
         if self._assembling is not None or not self._bound:
@@ -323,11 +391,44 @@ class RpcPipe:
         method = self._contexts[call.context_id].methods[call.opnum]
         reply = NdrWriter()
         try:
-            method(self._call, NdrReader(call.stub, big_endian=call.big_endian), reply)
+            running = method(self._call, NdrReader(call.stub, big_endian=call.big_endian), reply)
         except WireError:
             self._send(pdu.encode_fault(header, call.context_id, pdu.FAULT_BAD_STUB_DATA, executed=True))
             return
-        for fragment in pdu.encode_response(header, call.context_id, reply.stub(), self._max_xmit_frag):
+        except Fault as fault:
+            self._send(pdu.encode_fault(header, call.context_id, fault.status, executed=True))
+            return
+        if running is None:
+            self._respond(header, call, reply)
+        else:
+            self._running = running
+            running.when_done(partial(self._finish_call, header, call, reply))
+
+    def _finish_call(self, header: Header, call: _Call, reply: NdrWriter, done: Waiter[None]) -> None:
+        if self._running is not done:
+            return  # the pipe is closed
+        self._running = None
+        try:
+            if done.cancelled:
+                self._send(pdu.encode_fault(header, call.context_id, pdu.FAULT_CANCEL, executed=True))
+            else:
+                done.result()
+                self._respond(header, call, reply)
+        except Exception:  # a bug of ours: the client must not wait for ever, and we must hear of it
+            self._send(pdu.encode_fault(header, call.context_id, pdu.FAULT_UNSPEC, executed=True))
+            raise
+        finally:
+            self._advance()
+            if self.on_output is not None:
+                self.on_output()
+
+    def _respond(self, header: Header, call: _Call, reply: NdrWriter) -> None:
+        fragments: Iterable[bytes]
+        if self._association is None:
+            fragments = pdu.encode_response(header, call.context_id, reply.stub(), self._max_xmit_frag)
+        else:
+            fragments = self._association.response(header, call.context_id, reply.stub(), self._max_xmit_frag)
+        for fragment in fragments:
             self._send(fragment)
 
     def _send(self, message: bytes) -> None:

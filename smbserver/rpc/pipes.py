@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from smbserver.rpc.interface import Interface
+from smbserver.rpc.lsarpc import LSARPC
 from smbserver.rpc.pipe import RpcPipe
+from smbserver.rpc.samr import SAMR
 from smbserver.rpc.server_view import Caller, ServerView
 from smbserver.rpc.srvsvc import SRVSVC
 from smbserver.rpc.wkssvc import WKSSVC
@@ -20,15 +22,23 @@ class PipeService(NamedTuple):
 
 
 PIPES: Final[Mapping[str, PipeService]] = {
-    service.name: service for service in (PipeService("srvsvc", (SRVSVC,)), PipeService("wkssvc", (WKSSVC,)))
+    service.name: service
+    for service in (
+        PipeService("srvsvc", (SRVSVC,)),
+        PipeService("wkssvc", (WKSSVC,)),
+        PipeService("lsarpc", (LSARPC,)),
+        PipeService("samr", (SAMR,)),
+    )
 }
 
 
 def find_pipe(name: str) -> PipeService | None:
-    """The service behind a name that a client opens on IPC$, in any case, with or without one leading backslash."""
+    """The service behind a name that a client opens on IPC$, in any case. Names have no backslash in front: those that
+    SMB1 had are not found, as with Windows.
+    """
     if not name.isascii():  # the Kelvin sign would become a k
         return None
-    return PIPES.get(name.removeprefix("\\").lower())
+    return PIPES.get(name.lower())
 
 
 def open_pipe(name: str, view: ServerView, caller: Caller) -> RpcPipe | None:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from smbserver.errors import WireError
+from smbserver.rpc import srvsvc_paths, srvsvc_sessions
 from smbserver.rpc.enumeration import answer_enumeration, read_enumeration, refuse_enumeration
 from smbserver.rpc.interface import Call, Interface
 from smbserver.rpc.levels import Level, LevelTable
@@ -17,6 +19,7 @@ from smbserver.rpc.win32 import (
     ERROR_INVALID_LEVEL,
     ERROR_INVALID_NAME,
     ERROR_INVALID_PARAMETER,
+    NERR_DEVICE_NOT_SHARED,
     NERR_NET_NAME_NOT_FOUND,
     NERR_SUCCESS,
 )
@@ -159,6 +162,54 @@ def _find_share(call: Call, name: str, level: int) -> tuple[int, ShareView | Non
     return NERR_NET_NAME_NOT_FOUND, None
 
 
+def netr_share_check(call: Call, request: NdrReader, reply: NdrWriter) -> None:
+    """Opnum 20 (3.1.4.13): the kind of the share over a path; paths are those of `_path`, which exist nowhere."""
+    request.optional_string()  # ServerName
+    path = request.string().lower().removesuffix("\\")
+    code, kind = NERR_DEVICE_NOT_SHARED, 0
+    if not call.view.may_list(call.caller):
+        code = ERROR_ACCESS_DENIED
+    for share in _visible(call.view) if code != ERROR_ACCESS_DENIED else ():
+        if _path(share).lower() == path:
+            code, kind = NERR_SUCCESS, _type(share)
+    reply.u32(kind)
+    reply.u32(code)
+
+
+DISK: Final = "C:"
+"""The one disk that the made-up paths are on."""
+
+
+def netr_server_disk_enum(call: Call, request: NdrReader, reply: NdrWriter) -> None:
+    """Opnum 23 (3.1.4.19): the disk of the made-up paths. Clients that look for shares' paths begin here."""
+    request.optional_string()  # ServerName
+    level = request.u32()
+    request.u32()
+    if request.pointer():
+        raise WireError("disks in a request")  # [in, out], and clients leave it empty
+    request.u32()  # PreferedMaximumLength: one disk always fits
+    resume = request.optional_u32()
+    code = NERR_SUCCESS
+    if level != 0:
+        code = ERROR_INVALID_LEVEL
+    elif not call.caller.is_known:
+        code = ERROR_ACCESS_DENIED
+    disks = [DISK] if code == NERR_SUCCESS and not resume else []
+    reply.u32(len(disks))
+    reply.pointer(bool(disks))
+    if disks:
+        # a conformant varying array of DISK_INFO, whose text is varying and in the structure itself
+        for value in (len(disks), 0, len(disks)):
+            reply.u32(value)
+        for disk in disks:
+            reply.u32(0)
+            reply.u32(len(disk) + 1)
+            reply.raw(f"{disk}\0".encode("utf-16-le"))
+    reply.u32(len(disks))
+    reply.optional_u32(resume)
+    reply.u32(code)
+
+
 # --- the server -------------------------------------------------------------------------------------------------------
 
 
@@ -299,10 +350,26 @@ SRVSVC: Final = Interface(
     major=3,
     minor=0,
     methods={
+        8: srvsvc_sessions.netr_connection_enum,
+        9: srvsvc_sessions.netr_file_enum,
+        10: srvsvc_sessions.netr_file_get_info,
+        11: srvsvc_sessions.refuse,  # NetrFileClose
+        12: srvsvc_sessions.netr_session_enum,
+        13: srvsvc_sessions.refuse,  # NetrSessionDel
+        14: srvsvc_sessions.refuse_with_parameter,  # NetrShareAdd
         15: netr_share_enum,
         16: netr_share_get_info,
+        17: srvsvc_sessions.refuse_with_parameter,  # NetrShareSetInfo
+        18: srvsvc_sessions.refuse,  # NetrShareDel
+        19: srvsvc_sessions.refuse,  # NetrShareDelSticky
+        20: netr_share_check,
         21: netr_server_get_info,
+        22: srvsvc_sessions.refuse_with_parameter,  # NetrServerSetInfo
+        23: netr_server_disk_enum,
         28: netr_remote_tod,
+        30: srvsvc_paths.netpr_path_type,
+        31: srvsvc_paths.netpr_path_canonicalize,
+        32: srvsvc_paths.netpr_path_compare,
         33: netpr_name_validate,
         36: netr_share_enum_sticky,
     },

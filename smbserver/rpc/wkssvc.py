@@ -85,10 +85,25 @@ def netr_wksta_user_enum(call: Call, request: NdrReader, reply: NdrWriter) -> No
     answer_enumeration(reply, asked, USER_ENUM, call.view.users(call.caller))
 
 
+TRANSPORT_ENUM: Final[LevelTable[None]] = LevelTable(
+    {0: Level((DWORD, DWORD, STRING, STRING, DWORD), lambda _nothing: (0, 0, "", "", 0))}, frozenset({0})
+)
+"""[MS-WKST] 2.2.5.13."""
+
+
+def netr_wksta_transport_enum(call: Call, request: NdrReader, reply: NdrWriter) -> None:
+    """Opnum 5 (3.2.4.4): the transports of the redirector, which this machine has none of: an empty list."""
+    asked = read_enumeration(request, TRANSPORT_ENUM)
+    if not _may_know_people(call.caller):
+        refuse_enumeration(reply, asked, TRANSPORT_ENUM, ERROR_ACCESS_DENIED)
+        return
+    answer_enumeration(reply, asked, TRANSPORT_ENUM, ())
+
+
 WKSSVC: Final = Interface(
     name="wkssvc",
     uuid=UUID("6bffd098-a112-3610-9833-46c3f87e345a"),
     major=1,
     minor=0,
-    methods={0: netr_wksta_get_info, 2: netr_wksta_user_enum},
+    methods={0: netr_wksta_get_info, 2: netr_wksta_user_enum, 5: netr_wksta_transport_enum},
 )

@@ -107,6 +107,10 @@ class ByteLocks:
         """How many ranges are held or waited for."""
         return len(self._held) + len(self._waiting)
 
+    def count_of(self, owner: object) -> int:
+        """How many ranges one owner holds or waits for."""
+        return self._counts.get(owner, 0)
+
     def begins_below(self, size: int) -> bool:
         """Whether a range is locked that begins below `size` bytes."""
         return bool(self._held) and self._held[0].offset < size

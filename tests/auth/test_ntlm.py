@@ -8,6 +8,7 @@ from conformance.client.ntlm import ntowf_v2
 from smbserver.auth import ntlm_messages
 from smbserver.auth.accounts import Account, Accounts, nt_hash
 from smbserver.auth.ntlm import Acceptor, LogonFailure, MechListMic, Names
+from smbserver.auth.ntlm_security import MessageSecurity
 from smbserver.crypto.rc4 import RC4
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import status
@@ -108,9 +109,9 @@ def test_signature_of_4_2_4_4() -> None:
     stream = RC4(seal_key)
     assert stream.update(text).hex() == "54e50165bf1936dc996020c1811b0f06fb5f"
     assert stream.update(checksum).hex() == "7fb38ec5c55d4976"
-    mic = MechListMic(text, RANDOM_SESSION_KEY, strong=True, key_exchange=True)
+    mic = MechListMic(text, MessageSecurity(RANDOM_SESSION_KEY, strong=True, key_exchange=True))
     assert mic.client_is(b"\1\0\0\0" + RC4(seal_key).update(checksum) + bytes(4))
-    plain = MechListMic(text, RANDOM_SESSION_KEY, strong=True, key_exchange=False)
+    plain = MechListMic(text, MessageSecurity(RANDOM_SESSION_KEY, strong=True, key_exchange=False))
     assert plain.client_is(b"\1\0\0\0" + checksum + bytes(4))
 
 

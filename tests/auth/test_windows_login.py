@@ -3,6 +3,7 @@
 from smbserver.auth import ntlm_messages, spnego
 from smbserver.auth.accounts import Accounts
 from smbserver.auth.ntlm import Acceptor, MechListMic, Names
+from smbserver.auth.ntlm_security import MessageSecurity
 from smbserver.crypto import kdf, preauth, signing
 from smbserver.wire import header, session_setup
 
@@ -58,10 +59,11 @@ def test_tokens_of_the_server_are_as_ours() -> None:
 
 def test_mech_list_mics() -> None:
     mech_list = spnego.decode_init(w.SETUP_TOKEN_1).mech_list
-    mic = MechListMic(mech_list, w.SESSION_KEY, strong=True, key_exchange=True)
+    mic = MechListMic(mech_list, MessageSecurity(w.SESSION_KEY, strong=True, key_exchange=True))
     assert mic.client_is(spnego.decode_response(w.SETUP_TOKEN_2).mech_list_mic)
-    assert not mic.client_is(mic.server())
     assert mic.server() == w.SERVER_MIC
+    again = MechListMic(mech_list, MessageSecurity(w.SESSION_KEY, strong=True, key_exchange=True))
+    assert not again.client_is(w.SERVER_MIC)
 
 
 def test_mic_of_the_three_messages() -> None:

@@ -110,8 +110,8 @@ def test_long_tests_have_their_own_limit_and_never_a_smaller_one() -> None:
 
 
 def test_the_local_folder_is_told_to_those_who_ask() -> None:
-    assert suites.settings_for("smb2.samba3misc.localposixlock1", "/x") == ["--option=torture:localdir=/x"]
-    assert suites.settings_for("smb2.lock.a", "/x") == []
+    assert suites.settings_for("smb2.samba3misc.localposixlock1", {"local": "/x"}) == ["--option=torture:localdir=/x"]
+    assert suites.settings_for("smb2.lock.a", {}) == []
 
 
 def test_the_list_is_a_table_in_text() -> None:

@@ -13,6 +13,8 @@ SEVERITY_ERROR = 3  # [MS-ERREF] 2.3: the two highest bits
 NOT_ERRORS = {
     "SUCCESS": 0,
     "PENDING": 0,
+    "MORE_ENTRIES": 0,
+    "SOME_NOT_MAPPED": 0,
     "NOTIFY_CLEANUP": 0,
     "NOTIFY_ENUM_DIR": 0,
     "BUFFER_OVERFLOW": 2,

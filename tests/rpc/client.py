@@ -10,13 +10,29 @@ from struct import pack, unpack_from
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from smbserver.auth.sids import UserSids, machine_sid
 from smbserver.errors import StatusError
+from smbserver.rpc.host_names import HostAnswer, HostQuestion
 from smbserver.rpc.pipe import RpcPipe
 from smbserver.rpc.pipes import open_pipe
-from smbserver.rpc.server_view import SHARE_IPC, Caller, ServerClock, ShareView, UserView
+from smbserver.rpc.security import RpcLogin
+from smbserver.rpc.server_view import (
+    SHARE_IPC,
+    Caller,
+    ConnectionView,
+    FileView,
+    PasswordChange,
+    ServerClock,
+    SessionView,
+    ShareView,
+    UserView,
+)
+from smbserver.waiter import Waiter
 
 SRVSVC: Final = (UUID("4b324fc8-1670-01d3-1278-5a47bf6ee188"), 3)
 WKSSVC: Final = (UUID("6bffd098-a112-3610-9833-46c3f87e345a"), 1)
+LSARPC: Final = (UUID("12345778-1234-abcd-ef00-0123456789ab"), 0)
+SAMR: Final = (UUID("12345778-1234-abcd-ef00-0123456789ac"), 1)
 NDR: Final = (UUID("8a885d04-1ceb-11c9-9fe8-08002b104860"), 2)
 NDR64: Final = (UUID("71710533-beba-4937-8319-b5dbef9ccc36"), 1)
 FEATURES: Final = (UUID("6cb71c2c-9812-4540-0300-000000000000"), 1)
@@ -48,6 +64,43 @@ class Server:
         self.user_list = [UserView("alice", "GOLDEN", "GOLDEN"), UserView("bob", "GOLDEN", "GOLDEN")]
         self.clock = ServerClock(1_795_296_814.0, 0)
         self.anonymous_may_list = False
+        self.accounts = UserSids(machine_sid(b"GOLDEN"), ["alice", "bob"])
+        self.host = HostAnswer({1000: "ann"}, {100: "staff"}, {"ann": 1000}, {"staff": 100})
+        self.host_waiter: Waiter[HostAnswer] | None = None
+        """Where it is set the host takes its time."""
+        self.login: RpcLogin | None = None
+        self.password_changes: list[PasswordChange] = []
+        self.password_answer: Waiter[int] = Waiter()
+        self.session_list = [SessionView("10.0.0.1", "alice", 2, 60)]
+        self.file_list = [FileView(7, 3, 1, "C:\\data\\a.txt", "alice")]
+        self.connection_list = [ConnectionView(1, 0, 1, 60, "alice", "data", "10.0.0.1")]
+
+    def ask_host(self, question: HostQuestion) -> Waiter[HostAnswer]:
+        if self.host_waiter is not None:
+            return self.host_waiter
+        waiter: Waiter[HostAnswer] = Waiter()
+        waiter.resolve(self.host if any(question) else HostAnswer())
+        return waiter
+
+    def new_login(self, caller: Caller, auth_type: int) -> RpcLogin | None:
+        return self.login
+
+    def change_password(self, caller: Caller, change: PasswordChange) -> Waiter[int]:
+        assert caller.is_known
+        self.password_changes.append(change)
+        return self.password_answer
+
+    def sessions(self, caller: Caller) -> Sequence[SessionView]:
+        assert caller.is_known
+        return self.session_list
+
+    def files(self, caller: Caller) -> Sequence[FileView]:
+        assert caller.is_known
+        return self.file_list
+
+    def connections(self, caller: Caller) -> Sequence[ConnectionView]:
+        assert caller.is_known
+        return self.connection_list
 
     def shares(self) -> Sequence[ShareView]:
         return self.share_list
@@ -113,6 +166,12 @@ def bind(
 
 BIND_SRVSVC: Final = bind((0, SRVSVC, [NDR]))
 BIND_WKSSVC: Final = bind((0, WKSSVC, [NDR]))
+BINDS: Final = {
+    "srvsvc": BIND_SRVSVC,
+    "wkssvc": BIND_WKSSVC,
+    "lsarpc": bind((0, LSARPC, [NDR])),
+    "samr": bind((0, SAMR, [NDR])),
+}
 
 
 def request(
@@ -176,7 +235,7 @@ def opened(
     """A pipe that is bound and whose bind_ack was read."""
     pipe = open_pipe(name, server or Server(), caller)
     assert pipe is not None
-    pipe.write(bind_with if bind_with is not None else {"srvsvc": BIND_SRVSVC, "wkssvc": BIND_WKSSVC}[name])
+    pipe.write(bind_with if bind_with is not None else BINDS[name])
     assert replies(pipe)[0].ptype == BIND_ACK
     return pipe
 

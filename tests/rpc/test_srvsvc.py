@@ -10,6 +10,7 @@ from smbserver.rpc.ndr import BYTES, DWORD, STRING, NdrReader, Row
 from smbserver.rpc.server_view import SHARE_IPC, Caller, ServerClock, ShareView
 from smbserver.rpc.srvsvc import NAME_RULES, SRVSVC
 
+from .captured_stubs import STUBS as CAPTURED
 from .client import ALICE, ANONYMOUS, GUEST, Server, call, code, enum_stub, info_stub, opened, server_name, text
 
 DISK_1 = ("data", 0, "some data")
@@ -188,23 +189,43 @@ STUBS = {
     28: server_name(),
     33: server_name() + text("data") + pack("<II", 9, 0),
     36: enum_stub(1),
+    20: server_name() + text("C:\\data"),
+    23: bytes.fromhex(CAPTURED["srvsvc", 23]),
+    30: server_name() + text("a") + pack("<I", 0),
+    31: server_name() + text("a") + pack("<I", 99) + text("") + pack("<II", 0, 0),
+    32: server_name() + text("a") + text("a") + pack("<II", 0, 0),
 }
+PEOPLE = {
+    8: bytes.fromhex(CAPTURED["srvsvc", 8]),
+    9: bytes.fromhex(CAPTURED["srvsvc", 9]),
+    10: server_name() + pack("<II", 7, 3),
+    12: bytes.fromhex(CAPTURED["srvsvc", 12]),
+}
+"""What tells of sessions: not for guests."""
+CHANGES = dict.fromkeys((11, 13, 14, 17, 18, 19, 22), b"")
+"""What would change something: for nobody."""
 
 
 def test_what_anonymous_callers_may_ask() -> None:
-    # Read this aloud: name and version, the time, and whether a name could be one. Nothing else.
-    harmless = {21, 28, 33}
-    assert set(STUBS) == set(SRVSVC.methods)
-    answered = {opnum for opnum, stub in STUBS.items() if code(call(opened(caller=ANONYMOUS), opnum, stub)) == 0}
+    # Read this aloud: name and version, the time, and whether a name or path could be one. Nothing else.
+    harmless = {21, 28, 30, 31, 32, 33}
+    stubs = STUBS | PEOPLE | CHANGES
+    assert set(stubs) == set(SRVSVC.methods)
+    answered = {opnum for opnum, stub in stubs.items() if code(call(opened(caller=ANONYMOUS), opnum, stub)) == 0}
     assert answered == harmless
-    refused = {opnum for opnum, stub in STUBS.items() if code(call(opened(caller=ANONYMOUS), opnum, stub)) == 5}
-    assert refused == set(STUBS) - harmless
+    refused = {opnum for opnum, stub in stubs.items() if code(call(opened(caller=ANONYMOUS), opnum, stub)) == 5}
+    assert refused == set(stubs) - harmless
     assert code(call(opened(caller=ANONYMOUS), 21, info_stub(102))) == 5
 
 
-@pytest.mark.parametrize("caller", [ALICE, GUEST])
-def test_who_is_known_may_ask_everything(caller: Caller) -> None:
-    assert {code(call(opened(caller=caller), opnum, stub)) for opnum, stub in STUBS.items()} == {0}
+def test_who_is_known_may_ask_everything_and_change_nothing() -> None:
+    for opnum, stub in (STUBS | PEOPLE | CHANGES).items():
+        assert code(call(opened(), opnum, stub)) == (5 if opnum in CHANGES else 0)
+
+
+def test_guests_hear_of_shares_and_not_of_people() -> None:
+    for opnum, stub in (STUBS | PEOPLE).items():
+        assert code(call(opened(caller=GUEST), opnum, stub)) == (5 if opnum in {*PEOPLE, 23} else 0)
 
 
 def test_the_administrator_may_let_anonymous_callers_list() -> None:

@@ -57,6 +57,13 @@ def test_unknown_user_level() -> None:
 )
 def test_who_may_ask(caller: Caller, expected: tuple[int, ...]) -> None:
     # the machine's name is for everybody, people are not
-    assert set(WKSSVC.methods) == {0, 2}
+    assert set(WKSSVC.methods) == {0, 2, 5}
     asked = [(0, info_stub(100)), (0, info_stub(101)), (0, info_stub(102)), (2, enum_stub(0))]
     assert tuple(code(call(opened("wkssvc", caller=caller), *each)) for each in asked) == expected
+
+
+def test_transports_of_a_redirector_there_are_none() -> None:
+    stub = call(opened("wkssvc"), 5, enum_stub(0))
+    assert stub == pack("<IIIIIIII", 0, 0, 0x20000, 0, 0, 0, 0x20004, 0) + pack("<I", 0)
+    for caller in (GUEST, ANONYMOUS):
+        assert code(call(opened("wkssvc", caller=caller), 5, enum_stub(0))) == 5
