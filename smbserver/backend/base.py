@@ -138,6 +138,9 @@ class Handle(Protocol):
     def ea_size(self) -> int:
         """`nt.extended_attributes.list_size` of the EAs."""
 
+    def mark_changed(self) -> None:
+        """Set ARCHIVE and nothing else: the file's data have changed ([MS-FSA] 2.1.4.17)."""
+
     def security_descriptor(self, parts: int) -> bytes:
         """A self-relative security descriptor with the asked-for parts."""
 

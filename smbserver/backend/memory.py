@@ -248,6 +248,10 @@ class MemoryHandle:
         """Of the list."""
         return list_size(self._open().eas)
 
+    def mark_changed(self) -> None:
+        """In the node."""
+        self._open().attributes |= attrs.ARCHIVE
+
     def security_descriptor(self, parts: int) -> bytes:
         """Everybody may do everything."""
         self._open()

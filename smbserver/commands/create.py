@@ -187,6 +187,7 @@ def _open(
         except BaseException:
             handle.close()
             raise
+        opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
         grant(caching, work, opened)
     finally:
         located.close()

@@ -25,6 +25,7 @@ def set_basic(data: memoryview, opened: Open, work: Work) -> None:
         if not opened.path:
             wanted &= ~(attributes.HIDDEN | attributes.SYSTEM)  # nobody hides the root
         opened.handle.set_attributes(wanted)
+        opened.state.lacks_archive = not wanted & attributes.ARCHIVE
         opened.changed(changes.FILTER_ATTRIBUTES)
     times = [time if time > 0 else None for time in change[:4]]
     if any(time is not None for time in times):

@@ -11,7 +11,7 @@ from smbserver.backend.acting import ActsAs
 from smbserver.backend.base import Backend, Handle
 from smbserver.errors import StatusError
 from smbserver.nt import status
-from smbserver.nt.changes import ACTION_MODIFIED, ACTION_REMOVED, Change, name_filter
+from smbserver.nt.changes import ACTION_MODIFIED, ACTION_REMOVED, FILTER_WRITTEN, Change, name_filter
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path, Pattern
 from smbserver.objects.pipe import PipeHandle
@@ -156,6 +156,8 @@ class Open:
 
     def changed(self, matches: int) -> None:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
+        if self.state.lacks_archive and matches == FILTER_WRITTEN:
+            self._mark_archive()
         self.state.changed(self.holder, matches)
 
     @property
@@ -169,6 +171,14 @@ class Open:
         before, self.handle = self.handle, handle
         self.cursor = None
         before.close()
+
+    def _mark_archive(self) -> None:
+        """A file whose data have changed wants to be backed up ([MS-FSA] 2.1.4.17)."""
+        self.state.lacks_archive = False
+        try:
+            self.handle.mark_changed()
+        except OSError as error:  # no room for attributes, or not ours to change: the data are written all the same
+            log.info("%r is not marked as changed: %s", "\\".join(self.path), error)
 
     def hold(self) -> None:
         """A thread is about to use the handle."""

@@ -210,6 +210,10 @@ class PipeHandle:
         """Always 0."""
         return 0
 
+    def mark_changed(self) -> None:
+        """A pipe keeps no attributes."""
+        _refuse()
+
     def security_descriptor(self, parts: int) -> bytes:
         """Who may open a pipe is no property of the pipe here."""
         raise StatusError(status.NOT_SUPPORTED)

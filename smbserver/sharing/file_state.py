@@ -87,6 +87,7 @@ class FileState:
         "delete_volume",
         "holders",
         "identity",
+        "lacks_archive",
         "locks",
     )
 
@@ -98,6 +99,7 @@ class FileState:
         self._outbox = outbox
         self._watches = watches
         self.changes = 0
+        self.lacks_archive = False  # the next change of data sets the attribute; known of what clients have open
         self.deferred: DeferredWrite | None = None  # only with the policy of that name
         self.holders: list[Holder] = []
         self.delete_path: Path | None = None

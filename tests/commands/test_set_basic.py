@@ -137,3 +137,38 @@ def test_an_open_and_a_listing_say_the_same(tree: Tree, file: File) -> None:
     told = (entry.creation_time, entry.last_access_time, entry.last_write_time, entry.change_time)
     assert told == (T, 5, MAXIMUM, T + 3)
     root.close()
+
+
+def attributes_of(tree: Tree, name: str = "file") -> int:
+    """What somebody else is shown."""
+    with tree.open(name, access=0x80) as other:
+        return other.created.attributes
+
+
+def test_changed_data_want_to_be_backed_up(tree: Tree, file: File) -> None:
+    """[MS-FSA] 2.1.4.17; a backup program takes ARCHIVE away and comes back for what has it again."""
+    for change in (
+        lambda: file.write(0, b"abc"),
+        lambda: file.set(INFO_FILE, 20, pack("<Q", 1)),
+        lambda: file.set(INFO_FILE, 19, pack("<Q", 0)),
+    ):
+        with tree.open("file", access=0x100) as backup:
+            assert basic(backup, attributes=0x82) == 0
+        assert attributes_of(tree) == 2
+        change()
+        assert attributes_of(tree) == 0x22
+    assert basic(file, attributes=0x80) == 0
+    assert basic(file, T, T, T, T) == 0
+    assert attributes_of(tree) == 0x80
+
+
+def test_also_a_local_programs_file(world: World, tree: Tree) -> None:
+    (world.data / "local").write_bytes(b"1")
+    (world.data / ".dot").write_bytes(b"1")
+    for name, before, after in (("local", 0x80, 0x20), (".dot", 2, 0x22)):
+        assert attributes_of(tree, name) == before
+        with tree.open(name, access=GENERIC_ALL) as file:
+            file.write(0, b"2")
+        assert attributes_of(tree, name) == after
+    (world.data / ".dot").rename(world.data / "dot")
+    assert attributes_of(tree, "dot") == 0x20

@@ -268,8 +268,12 @@ class PosixHandle:
             if error.errno != errno.EOPNOTSUPP or wanted & _WORTH_STORING:
                 raise
 
+    def mark_changed(self) -> None:
+        """In the stored attributes; a local program's file has them from now on."""
+        self.mark(attributes.ARCHIVE, True)
+
     def mark(self, attribute: int, is_set: bool) -> None:
-        """Store one of `nt.attributes.KEPT`, or remove it. OSError where there is no room for attributes."""
+        """Store ARCHIVE or one of `nt.attributes.KEPT`, or remove it. OSError where there is no room for attributes."""
         state = os.fstat(self._fd)
         dos = dos_attributes.load(self._target)
         stored = dos.attributes or 0
