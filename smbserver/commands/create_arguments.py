@@ -61,6 +61,10 @@ def check_arguments(request: wire.CreateRequest) -> None:
         options & ~_DIRECTORY_OPTIONS or request.create_disposition in OVERWRITES
     ):
         raise StatusError(status.INVALID_PARAMETER)
+    if options & attributes.FILE_DELETE_ON_CLOSE and not (
+        access.expand_generic(request.desired_access) & (access.DELETE | access.MAXIMUM_ALLOWED)
+    ):
+        raise StatusError(status.INVALID_PARAMETER)
     if options & attributes.FILE_NON_DIRECTORY_FILE and request.name.endswith("\\"):
         raise StatusError(status.OBJECT_NAME_INVALID)
 
