@@ -208,6 +208,8 @@ def _is_on_descriptor(work: Work) -> bool:
     """
     if work.command not in _DATA or work.opened is None or work.connection.server.policy.deferred_write_time:
         return False
+    if work.command == header.WRITE and work.opened.state.lacks_archive:
+        return False  # it sets the attribute
     return getattr(work.opened.handle, "is_on_descriptor", False) is True
 
 

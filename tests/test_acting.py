@@ -280,6 +280,16 @@ def test_a_write_that_puts_times_back_is_done_as_its_user(acting: Acting) -> Non
         assert again.read(0, 10) == b"after!"
 
 
+@needs_root
+def test_a_write_that_sets_archive_is_done_as_its_user(acting: Acting) -> None:
+    file = acting.tree().create("file")
+    file.set(1, BASIC, bytes(32) + b"\x80" + bytes(7))
+    file.write(0, b"changed")
+    file.close()
+    with acting.tree().open("file") as again:
+        assert again.created.attributes == 0x20
+
+
 class Recorder:
     """An ActsAs that only notes."""
 
