@@ -114,6 +114,10 @@ class ReadOnlyHandle:
         """Refused."""
         _refuse()
 
+    def mark_changed(self) -> None:
+        """Refused."""
+        _refuse()
+
     def set_attributes(self, attributes: int) -> None:
         """Refused."""
         _refuse()

@@ -108,6 +108,9 @@ class PosixLinkHandle:
     def hold_times(self, access: bool, write: bool, change: bool) -> None:
         """Nothing that is done through this handle moves a time."""
 
+    def mark_changed(self) -> None:
+        """A symbolic link has no data."""
+
     def set_attributes(self, attributes: int) -> None:
         """A symbolic link can carry none: they are ignored, as tools that delete or copy a link set some."""
 
