@@ -8,8 +8,9 @@ from smbserver.sharing.caching import ALL
 from smbserver.wire import write as wire
 
 _LAST_OFFSET = 0x7FFFFFFFFFFFFFFF
+# MaxFileSize of [MS-FSA] 2.1.1.1, as NTFS has it. Beyond it nothing is written, as Windows and Samba do.
+_LAST_BYTE = 0xFFFFFFF0000
 _SMB_3_0 = 0x0300
-_END_OF_FILE = 0xFFFFFFFFFFFFFFFF  # "append", [MS-FSA] 2.1.5.4
 
 
 def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
@@ -30,12 +31,11 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
         opened.pipe.write(request.data, 0)
         return Reply([wire.encode_response(length)])
     offset = request.offset
-    if offset == _END_OF_FILE:
-        offset = opened.handle.metadata().end_of_file
-    elif not opened.granted & access.FILE_WRITE_DATA and offset < opened.handle.metadata().end_of_file:
-        raise StatusError(status.ACCESS_DENIED)  # the right to append is no right to overwrite
-    if offset + length > _LAST_OFFSET:
+    if offset + length > _LAST_BYTE and (length or offset > _LAST_OFFSET):
+        # Among it the "end of the file" of [MS-FSA] 2.1.5.4: Windows takes that from local programs only.
         raise StatusError(status.INVALID_PARAMETER)
+    if not opened.granted & access.FILE_WRITE_DATA and offset < opened.handle.metadata().end_of_file:
+        raise StatusError(status.ACCESS_DENIED)  # the right to append is no right to overwrite
     if length:
         if opened.state.locks is not None:
             opened.state.locks.check(opened.holder, offset, length, writes=True)

@@ -88,7 +88,7 @@ OPERATIONS: dict[str, Callable[[bytes], Request]] = {
     "open with generic write": _create(access=GENERIC_WRITE),
     "open with generic all": _create(access=GENERIC_ALL),
     "write": lambda file_id: commands.write(file_id, 0, b"changed"),
-    "append": lambda file_id: commands.write(file_id, 0xFFFFFFFFFFFFFFFF, b"more"),
+    "append": lambda file_id: commands.write(file_id, 4, b"more"),
     "write nothing": lambda file_id: commands.write(file_id, 0, b""),
     "flush": commands.flush,
     "set attributes": _set(4, queries.basic_data(attributes=1)),

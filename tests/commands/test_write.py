@@ -10,7 +10,6 @@ from conformance.client.session import File
 from smbserver.nt import status
 from tests.harness import World
 
-AT_THE_END = 0xFFFFFFFFFFFFFFFF
 WRITE_THROUGH = 1
 
 
@@ -25,7 +24,7 @@ def asked(file: File, offset: int, data: bytes, flags: int = 0) -> int:
 
 def test_bytes_go_where_they_belong(world: World, file: File) -> None:
     assert file.write(0, b"0123") == 4
-    assert file.write(AT_THE_END, b"45") == 2
+    assert file.write(4, b"45") == 2
     assert file.write(1, b"") == 0
     assert file.write(8, b"89") == 2
     assert (world.data / "file").read_bytes() == b"012345\0\x0089"
@@ -35,7 +34,7 @@ def test_the_right_to_append_is_no_right_to_overwrite(world: World, file: File) 
     file.write(0, b"0123")
     appender = file.tree.open("file", access=APPEND_DATA)
     assert asked(appender, 0, b"x") == status.ACCESS_DENIED
-    assert asked(appender, AT_THE_END, b"4") == 0
+    assert asked(appender, 4, b"4") == 0
     assert asked(appender, 5, b"5") == 0
     assert (world.data / "file").read_bytes() == b"012345"
 
@@ -44,7 +43,14 @@ def test_rights_kinds_and_places(file: File) -> None:
     assert asked(file.tree.open("file", access=GENERIC_READ), 0, b"x") == status.ACCESS_DENIED
     folder = file.tree.open("folder", access=GENERIC_ALL, disposition=OPEN_IF, options=DIRECTORY_FILE)
     assert asked(folder, 0, b"x") == status.INVALID_DEVICE_REQUEST
-    assert asked(file, 0x7FFFFFFFFFFFFFFF, b"x") == status.INVALID_PARAMETER
+
+
+@pytest.mark.parametrize("offset", [0xFFFFFFF0000, 0x7FFFFFFFFFFFFFFF, 1 << 63, 0xFFFFFFFFFFFFFFFE, 0xFFFFFFFFFFFFFFFF])
+def test_beyond_the_largest_file(file: File, offset: int) -> None:
+    """The last two mean "here" and "at the end" to a local program of Windows, and nothing over the network."""
+    assert asked(file, offset, b"x") == status.INVALID_PARAMETER
+    assert asked(file, offset, b"") == (0 if offset < 1 << 63 else status.INVALID_PARAMETER)
+    assert file.write(0xFFFFFFF0000 - 1, b"x") == 1
 
 
 @pytest.mark.parametrize(("flags", "options"), [(WRITE_THROUGH, 0), (0, 2)])
