@@ -1,7 +1,8 @@
 """The contract between the server and a store. All of it may raise OSError, whose errno becomes the client's status.
 
-Names are compared without regard to case or composition (`nt.names.fold`) and kept as they were given. The errno named
-below is what every store raises; tests/backend/test_contract.py asks each of them.
+Names are compared without regard to case (`nt.names.fold_case`) and kept as they were given. What is not found so is
+found in another composition (`nt.names.fold`), or by its short name (`nt.short_names`). The errno named below is what
+every store raises; tests/backend/test_contract.py asks each of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -250,8 +251,10 @@ class Backend(Protocol):
     def hides(self, name: str) -> bool:
         """Whether a file of this name is shown as HIDDEN whatever attributes were set."""
 
-    def locate(self, path: Path) -> Located:
-        """Look a path up without regard to case.
+    def locate(self, path: Path, composed: bool = True) -> Located:
+        """Look a path up without regard to case; its last name in another composition only if `composed`.
+
+        That is for who looks; for who makes a name, two compositions are two names, as on Windows.
 
         Raises StatusError: OBJECT_PATH_NOT_FOUND when a directory on the way is missing, OBJECT_NAME_INVALID or
         OBJECT_PATH_SYNTAX_BAD for a name that cannot be stored, ACCESS_DENIED for what is neither file nor directory;
@@ -267,7 +270,8 @@ class Backend(Protocol):
     def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
         """Make a file at a free place, open for both. Without a creation time it is the write time (2.1.5.1.1).
 
-        OSError EEXIST when it is not free, under any spelling; ENOENT when its directory is gone.
+        OSError EEXIST when it is not free, under any spelling; ENOENT when its directory is gone. By the short name of
+        a file that has just gone it is called as that one was; then the path in `located` says so.
         """
 
     def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:

@@ -18,11 +18,14 @@ from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.extended_attributes import Ea, changed, list_size
 from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
-from smbserver.nt.names import Path, check_component, fold
+from smbserver.nt.names import Path, check_component, fold, fold_case, is_short
 from smbserver.nt.security import descriptor_from_mode
+from smbserver.nt.short_names import looks_made, short_name
 
 DEFAULT_SIZE: Final = 256 * 1024 * 1024  # bytes; a test's files fit, and a forgotten share does not end the machine
 UNIT: Final = 4096  # bytes that room is counted in, and what an entry costs: a million empty files meet the bound too
+_MAX_GONE: Final = 16  # names of one directory that a short name brings back
+_TUNNEL: Final = 15 * 10_000_000  # for so long, in FILETIMEs ([MS-FSA] 2.1.1.2)
 _MODE: Final = 0o777  # everybody may do everything; who may connect is the share's business
 
 
@@ -59,12 +62,29 @@ class _File(_Node):
 
 
 class _Directory(_Node):
-    __slots__ = ("entries", "parent")
+    __slots__ = ("entries", "gone", "parent")
 
     def __init__(self, number: int, attributes: int, created: int, now: int) -> None:
         super().__init__(number, attributes, created, now)
         self.entries: dict[str, _Entry] = {}  # by folded name
+        self.gone: dict[str, tuple[str, int]] = {}  # by short name: the name that has gone, and when
         self.parent: _Directory | None = None
+
+    def find(self, name: str, composed: bool) -> "_Entry | None":
+        """The entry that this spelling means. What is not there under its own case is looked for one by one."""
+        key = fold_case(name)
+        found = self.entries.get(key)
+        if found is None and composed and not name.isascii():
+            full = fold(name)
+            found = next((e for e in self.entries.values() if not e.name.isascii() and fold(e.name) == full), None)
+        if found is None and looks_made(name):
+            several = [e for e in self.entries.values() if short_name(e.name) == key]
+            found = several[0] if len(several) == 1 else None  # of two it would be a guess
+        return found
+
+    def is_free(self, name: str) -> bool:
+        """Whether a name can be made."""
+        return self.find(name, False) is None
 
 
 class _Entry(NamedTuple):
@@ -360,7 +380,7 @@ class MemoryBackend:
         stored: list[str] = []
         for name in path:
             check_component(name)
-            entry = directory.entries.get(fold(name))
+            entry = directory.find(name, True)
             if entry is None or not isinstance(entry.node, _Directory):
                 raise StatusError(status.OBJECT_PATH_NOT_FOUND)
             stored.append(entry.name)
@@ -371,14 +391,14 @@ class MemoryBackend:
         """No name means more than itself here."""
         return False
 
-    def locate(self, path: Path) -> MemoryLocated:
+    def locate(self, path: Path, composed: bool = True) -> MemoryLocated:
         """One look into a dict per component."""
         if not path:
             located = MemoryLocated(None, (), "", self._root)
         else:
             check_component(path[-1])
             parent, above = self._walk(path[:-1])
-            entry = parent.entries.get(fold(path[-1]))
+            entry = parent.find(path[-1], composed)
             name, node = entry or (path[-1], None)
             located = MemoryLocated(parent, (*above, name), path[-1], node)
         if located.node is not None:
@@ -390,7 +410,7 @@ class MemoryBackend:
         assert isinstance(located, MemoryLocated)
         node: _File | _Directory = self._root
         if located.parent is not None:
-            entry = located.parent.entries.get(fold(located.path[-1]))
+            entry = located.parent.entries.get(fold_case(located.path[-1]))
             if entry is None:
                 _refuse(errno.ENOENT)
             node = entry.node
@@ -413,8 +433,12 @@ class MemoryBackend:
     def _create(self, located: Located, node: _File | _Directory) -> MemoryHandle:
         assert isinstance(located, MemoryLocated)
         parent = located.parent
-        if parent is None or located.node is not None or fold(located.wanted) in parent.entries:
+        if parent is None or located.node is not None or not parent.is_free(located.wanted):
             _refuse(errno.EEXIST)
+        long, then = parent.gone.get(fold_case(located.wanted), ("", 0))
+        if long and isinstance(node, _File) and 0 <= node.created - then <= _TUNNEL and parent.is_free(long):
+            located.wanted = long
+            located.path = (*located.path[:-1], long)
         self._add(parent, located.wanted, node)
         return MemoryHandle(self, node, self._identity(node), True)
 
@@ -422,15 +446,19 @@ class MemoryBackend:
         if not parent.links:
             _refuse(errno.ENOENT)  # removed since the lookup: nobody could ever reach the entry
         self.take(1)
-        parent.entries[fold(name)] = _Entry(name, node)
+        parent.entries[fold_case(name)] = _Entry(name, node)
         node.links += 1
         if isinstance(node, _Directory):
             node.parent = parent
         node.changed = parent.written = parent.changed = self.now()
 
     def _drop(self, parent: _Directory, key: str) -> None:
-        node = parent.entries.pop(key).node
+        name, node = parent.entries.pop(key)
         self.take(-1)
+        if not is_short(name):
+            parent.gone[short_name(name)] = (name, self.now())
+            if len(parent.gone) > _MAX_GONE:
+                del parent.gone[next(iter(parent.gone))]
         node.links -= 1
         node.changed = parent.written = parent.changed = self.now()
         self.release_if_gone(node)
@@ -441,7 +469,7 @@ class MemoryBackend:
             _refuse(errno.EBUSY)
         check_component(path[-1])
         parent, _ = self._walk(path[:-1])
-        key = fold(path[-1])
+        key = fold_case(path[-1])
         entry = parent.entries.get(key)
         if entry is None:
             _refuse(errno.ENOENT)
@@ -467,7 +495,8 @@ class MemoryBackend:
         assert isinstance(target, MemoryLocated)
         source, key, node = self._find(path, identity)
         directory, name = self._place(target)
-        standing = directory.entries.get(fold(name))
+        standing_key = fold_case(target.path[-1])  # its own name, where `name` is a short one
+        standing = directory.entries.get(standing_key)
         if standing is not None and standing.node is not node:
             self._check_replace(standing.node, replace)
         above: _Directory | None = directory
@@ -479,8 +508,8 @@ class MemoryBackend:
             _refuse(errno.ENOTDIR)
         node.links += 1  # the file is not gone while it is between two names
         self._drop(source, key)
-        if fold(name) in directory.entries:
-            self._drop(directory, fold(name))
+        if standing_key in directory.entries:
+            self._drop(directory, standing_key)
         self._add(directory, name, node)
         node.links -= 1
         return (*target.path[:-1], name)
@@ -506,12 +535,13 @@ class MemoryBackend:
         if isinstance(node, _Directory):
             _refuse(errno.EPERM)
         directory, name = self._place(target)
-        standing = directory.entries.get(fold(name))
+        standing_key = fold_case(target.path[-1])  # its own name, where `name` is a short one
+        standing = directory.entries.get(standing_key)
         if standing is not None:
             self._check_replace(standing.node, replace)
             if standing.node is node:
                 return
-            self._drop(directory, fold(name))  # gives back the unit that _add takes
+            self._drop(directory, standing_key)  # gives back the unit that _add takes
         self._add(directory, name, node)
 
     def space(self) -> VolumeSpace:

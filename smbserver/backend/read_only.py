@@ -269,9 +269,9 @@ class ReadOnlyBackend:
         """As the inner one."""
         return self._inner.hides(name)
 
-    def locate(self, path: Path) -> ReadOnlyLocated:
+    def locate(self, path: Path, composed: bool = True) -> ReadOnlyLocated:
         """As the inner one."""
-        return ReadOnlyLocated(self._inner.locate(path), self._marks)
+        return ReadOnlyLocated(self._inner.locate(path, composed), self._marks)
 
     def open(self, located: Located, read: bool, write: bool) -> ReadOnlyHandle:
         """For reading, whatever is asked for: who may write finds out when he writes."""

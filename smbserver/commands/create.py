@@ -171,7 +171,7 @@ def _open(
     path: names.Path,
     durable: DurableRequest | None,
 ) -> tuple[Open, int, Metadata]:
-    located = backend.locate(path)
+    located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE)
     try:
         caching = caching_request(request, work, located)
         if durable is not None and durable.app_instance is not None and located.identity is not None:

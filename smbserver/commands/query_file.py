@@ -4,7 +4,7 @@ from typing import Final
 
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
-from smbserver.nt.names import is_short
+from smbserver.nt.short_names import short_name
 from smbserver.objects.open import Open
 from smbserver.wire import file_info
 from smbserver.wire import query_info as wire
@@ -28,10 +28,10 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         opened.mode,
         opened.position,
         opened.state.delete_pending,
-        last if is_short(last) else "",
+        short_name(last) if info_class == file_info.ALTERNATE_NAME else "",
         opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
     )
     data = file_info.encode(info_class, opened.metadata(), view)
-    if data is None:  # a name that is not 8.3 has no other one: none are made up ([MS-FSA] 2.1.5.12.4)
+    if data is None:  # the root has no name, so no short one either ([MS-FSA] 2.1.5.12.4)
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     return data

@@ -25,7 +25,7 @@ def set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | Non
             return wait
         if files.has_open_below(opened.backend, old):
             raise StatusError(status.ACCESS_DENIED)
-    located = opened.backend.locate(new)
+    located = opened.backend.locate(new, composed=False)
     try:
         if located.identity is not None and located.identity != opened.handle.identity:
             if not target.replace_if_exists:
@@ -105,7 +105,7 @@ def set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
         raise StatusError(status.FILE_IS_A_DIRECTORY)
     target = file_info.decode_rename(data)
     old, new = _target_path(target, opened)
-    located = opened.backend.locate(new)
+    located = opened.backend.locate(new, composed=False)
     try:
         if located.identity is not None:
             if not target.replace_if_exists:

@@ -72,14 +72,23 @@ def check_component(component: str) -> None:
 
 
 def fold(name: str) -> str:
-    """The form under which two names are the same file to a client: upper case, composed.
+    """The form under which two names are alike: upper case, composed. What a client looks up may be found under it.
+
+    Finder sends composed names, whatever it was shown; Linux programs store what they were given.
+    """
+    if name.isascii():
+        return name.upper()
+    return fold_case(unicodedata.normalize("NFC", name))
+
+
+def fold_case(name: str) -> str:
+    """The form under which two names are the same and cannot both be in one directory: upper case.
 
     Windows folds single code units with a table and never changes a length, so a character whose upper case is
     several characters (sharp s) is left alone.
     """
     if name.isascii():
         return name.upper()
-    name = unicodedata.normalize("NFC", name)
     return "".join(upper if len(upper := char.upper()) == 1 else char for char in name)
 
 

@@ -255,7 +255,7 @@ class PipeStore:
         """Pipes are not listed by name."""
         return False
 
-    def locate(self, path: Path) -> Located:
+    def locate(self, path: Path, composed: bool = True) -> Located:
         """Pipes are found in a table, not below a root."""
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
 

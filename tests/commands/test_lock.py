@@ -269,12 +269,6 @@ def test_a_shared_lock_stops_every_writer(file: File, other: File) -> None:
         assert each.tree.call(commands.write(each.file_id, 19, b"xy")).status == status.FILE_LOCK_CONFLICT
 
 
-def test_appending_writes_at_the_end(file: File, other: File) -> None:
-    assert asked(file, (100, 1, EXCLUSIVE_NOW)) == 0
-    end = (1 << 64) - 1
-    assert other.tree.call(commands.write(other.file_id, end, b"x")).status == status.FILE_LOCK_CONFLICT
-
-
 @pytest.mark.parametrize("dialect", [SMB_2_0_2, SMB_2_1, SMB_3_0, SMB_3_1_1])
 def test_replays(world: World, file: File, dialect: int) -> None:
     own = opened(world.tree(options=Options(dialects=(dialect,))))

@@ -39,6 +39,11 @@ def to_disk(name: str) -> str:
     return name
 
 
+def spelling(name: str) -> str:
+    """The form in which `to_wire` gives a name from the wire back: with its last space or dot in disguise."""
+    return name[:-1] + _LAST_TO_WIRE[name[-1]] if name and name[-1] in _LAST_TO_WIRE else name
+
+
 def to_wire(name: str) -> str | None:
     """A name from the disk as a client may see it; None when it has no form that leads back to it."""
     if name.isascii():

@@ -32,6 +32,7 @@ Identity = tuple[int, int]
 # O_NONBLOCK: should a FIFO take the file's place between look and open, the open must not hang.
 _COMMON: Final = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 _O_PATH: Final = getattr(os, "O_PATH", 0)
+TUNNEL_NS: Final = 15 * 1_000_000_000  # [MS-FSA] 2.1.1.2
 # A file is worth more than its attributes: these do not keep it from being made.
 _NO_ROOM_FOR_ATTRIBUTES: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ENOSYS}
@@ -125,7 +126,7 @@ class PosixBackend:
         """By the patterns of the share."""
         return self._resolver.hidden.hides(name)
 
-    def locate(self, path: Path) -> PosixLocated:
+    def locate(self, path: Path, composed: bool = True) -> PosixLocated:
         """One fstatat when the spelling is exact; a look into the name cache when not."""
         if not path:
             return self._locate_root()
@@ -134,7 +135,7 @@ class PosixBackend:
         parent, above = self._resolver.directory(path[:-1])
         located = PosixLocated(parent, (*above, wire), wanted, wanted)
         try:
-            state = self._look(located, wire)
+            state = self._look(located, wire, composed)
             if state is not None and stat.S_ISLNK(state.st_mode):
                 if self._links is not None:
                     self._describe_link(located, state)
@@ -156,13 +157,13 @@ class PosixBackend:
             raise
         return located
 
-    def _look(self, located: PosixLocated, wire: str) -> os.stat_result | None:
+    def _look(self, located: PosixLocated, wire: str, composed: bool) -> os.stat_result | None:
         try:
             return os.stat(located.name, dir_fd=located.parent, follow_symlinks=False)
         except OSError as error:
             if error.errno not in NOT_THERE:
                 raise
-        spelled = self._cache.find(located.parent, wire)
+        spelled = self._cache.find(located.parent, wire, composed)
         if spelled is None or spelled == located.name:
             return None
         try:
@@ -256,6 +257,7 @@ class PosixBackend:
     def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> PosixHandle:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
         located = _free(located)
+        gone = self._cache.gone(located.parent, located.path[-1]) if "~" in located.wanted else None
         before = self._cache.before_change(located.parent)
         mode = self._creation.for_file(located.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON
@@ -263,12 +265,29 @@ class PosixBackend:
         try:
             if mode is not None:
                 settle_mode(fd, mode)
+            if gone is not None:
+                self._tunnel(located, fd, *gone)
             self._cache.after_change(located.parent, before, added=located.wanted)
             return self._made(fd, located, False, attributes, creation_time)
         except BaseException:
             os.close(fd)
             os.unlink(located.wanted, dir_fd=located.parent)  # a refused create leaves nothing
             raise
+
+    def _tunnel(self, located: PosixLocated, fd: int, long: str, gone_ns: int) -> None:
+        """Programs save by way of short names: the file made anew is called as before ([MS-FSA] 2.1.5.1.1).
+
+        The disk's own clock says how long ago that was.
+        """
+        wire = to_wire(long)
+        if wire is None or not 0 <= os.fstat(fd).st_mtime_ns - gone_ns <= TUNNEL_NS:
+            return
+        try:
+            self._rename_to_free(located.parent, located.wanted, located.parent, long)
+        except OSError:
+            return  # the name that was asked for is as good
+        located.wanted = located.name = long
+        located.path = (*located.path[:-1], wire)
 
     def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> PosixHandle:
         """Make the directory and open it."""

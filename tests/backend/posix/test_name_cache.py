@@ -183,7 +183,7 @@ def test_what_is_kept_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             descriptors.append(os.open(directory, os.O_RDONLY))
             assert cache.find(descriptors[-1], "0") == ("0" if number else None)
             assert len(cache._known) <= 3
-            assert cache._total == sum(len(known.names) for known in cache._known.values()) <= 10
+            assert cache._total == sum(len(known) for known in cache._known.values()) <= 10
         before = cache.before_change(descriptors[-1])
         for number in range(20):
             (tmp_path / "5" / f"new{number}").touch()
