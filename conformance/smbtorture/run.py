@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.logs is not None:
             options.logs.mkdir(parents=True, exist_ok=True)
         begun = time.monotonic()
-        base = MEMORY_FOLDER if MEMORY_FOLDER.is_dir() else None
+        base = options.folder or (MEMORY_FOLDER if MEMORY_FOLDER.is_dir() else None)
         with tempfile.TemporaryDirectory(prefix="smbtorture-", dir=base) as scratch:
             run = Run(options, tests, Path(scratch))
             run.go()
@@ -172,13 +172,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--suites", nargs="+", default=list(suites.SHARING), metavar="NAME", help="smb2.lock, lock, ...; all")
+    add("--suites", nargs="+", default=["sharing", "data"], metavar="NAME", help="smb2.lock, lock, ...; all")
     add("--tests", nargs="+", default=[], metavar="PATTERN", help="of these suites, only tests that match")
     add("--jobs", type=int, default=SERVERS, help="servers, one test at a time on each (default %(default)s)")
     add("--timeout", type=float, default=SECONDS, help="seconds for one test (default %(default)g)")
     add("--server", choices=("ours", "smbd"), default="ours", help="smbd's results are not compared with the list")
     add("--python", default=sys.executable, help="the Python that runs our server")
     add("--directory", type=Path, default=REPOSITORY, help="where our server's package is")
+    add("--folder", type=Path, help="where the shares are made, for what a file system must be able to do")
     add("--json", type=Path, metavar="FILE", help="also write the results as JSON")
     add("--logs", type=Path, metavar="DIR", help="keep what smbtorture said of every test that did not pass")
     add("--verbose", "-v", action="store_true", help="a line for every test, not only for those that fail")

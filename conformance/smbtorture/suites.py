@@ -44,7 +44,9 @@ RPC: Final = (
     "rpc.wkssvc.wkssvc.NetWkstaTransportEnum",
 )
 LIBSMBCLIENT: Final = ("libsmbclient",)
-GROUPS: Final = {"sharing": SHARING, "rpc": RPC, "libsmbclient": LIBSMBCLIENT}
+# What is done to the data of a file by control codes. Run with `--folder` on btrfs nearly nothing is skipped.
+DATA: Final = ("smb2.ioctl", "smb2.ioctl-on-stream")
+GROUPS: Final = {"sharing": SHARING, "data": DATA, "rpc": RPC, "libsmbclient": LIBSMBCLIENT}
 """Words that stand for several suites."""
 ALL: Final = "all"  # the word for every smb2 suite
 
@@ -117,6 +119,8 @@ _SMB_URL: Final = "--option=torture:smburl=smb://{login}@{host}:{port}/"
 # `{local}` is the folder behind the share, `{login}` user:password. Of two settings of one option the later holds.
 SETTINGS: Final = {
     "smb2.samba3misc*": ("--option=torture:localdir={local}",),
+    # Any share will do: they ask what names no file, and Samba once looked at the share's folder first.
+    "smb2.ioctl.bug14788.*": ("--option=torture:noperm_share=torture2",),
     # SYNCHRONIZE alone opens a file since Windows 7, and by [MS-FSA] 2.1.5.1; the test takes Vista's word unless told.
     "smb2.create.gentest": ("--option=torture:win7=yes",),
     "smb2.ea.*": ("--option=torture:acl_xattr_name=NTACL",),  # an attribute of the server's own
