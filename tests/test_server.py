@@ -106,6 +106,7 @@ def test_two_servers_in_one_process(tmp_path: Path) -> None:
             lambda folder: Settings((ShareSettings("d", str(folder)),), bind=("198.51.100.9",), port=0),
             "--bind 198.51.100",
         ),
+        (lambda folder: Settings((ShareSettings("d", str(folder), snapshots="x"),)), "share d: one component"),
         (lambda folder: Settings((ShareSettings("d", str(folder)),), users=(("a", "x"), ("A", "y"))), "given twice"),
     ],
 )

@@ -134,6 +134,12 @@ def test_root(backend: Backend) -> None:
     assert 0 <= backend.serial_number < 1 << 32
 
 
+def test_what_only_some_stores_have(backend: Backend) -> None:
+    """Links where they are to be shown, which is asked of each store by itself; what nothing can change is not here."""
+    assert backend.links is None
+    assert not backend.read_only
+
+
 def test_absent_name_is_located_as_a_place(backend: Backend) -> None:
     located = backend.locate(("new",))
     assert (located.path, located.identity, located.metadata) == (("new",), None, None)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from smbserver.backend.base import Symlinks
 from smbserver.config.options import Layer
 from smbserver.config.settings import INHERIT, ShareSettings
 from smbserver.config.toml_file import read_config_file
@@ -48,6 +49,9 @@ group = "33"
 file_mode = "0664"
 directory_mode = "inherit"
 hide_files = ".*|Thumbs.db"
+symlinks = "shown"
+snapshots = ".snapshots/%Y-%m-%d"
+snapshots_local = true
 
 [[user]]
 name = "ann"
@@ -78,6 +82,9 @@ def test_every_key(tmp_path: Path) -> None:
                 file_mode=0o664,
                 directory_mode=INHERIT,
                 hide_files=(".*", "Thumbs.db"),
+                symlinks=Symlinks.SHOWN,
+                snapshots=".snapshots/%Y-%m-%d",
+                snapshots_local=True,
             ),
         ),
         users=(User("ann", "secret"), User("bob", acts_as="robert")),
@@ -138,6 +145,9 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("[[share]]\nname = 'a'\npath = '/a'\nfile_mode = 664\n", ":4: file_mode must be a string"),
         ("[[share]]\nname = 'a'\npath = '/a'\nfile_mode = '0444'\n", ":4: the file mode 0444 locks its owner out"),
         ("[[share]]\nname = 'a'\npath = '/a'\ndirectory_mode = '8'\n", ":4: not a mode: '8'"),
+        ("[[share]]\nname = 'a'\npath = '/a'\nsymlinks = 'wide'\n", ":4: no such symlinks: 'wide'"),
+        ("[[share]]\nname = 'a'\npath = '/a'\nsnapshots_local = true\n", ":4: snapshots_local means nothing"),
+        ("[[share]]\nname = 'a'\npath = 'memory:'\nsymlinks = 'none'\n", ":4: the share 'a' lives in memory"),
         ("[[share]]\nname = 'a'\npath = 'memory:'\nowner = 'x'\n", ":4: the share 'a' lives in memory"),
         ("[limits]\n\nlogin_seconds = 0\n", ":3: the time for the login"),
         ("[limits]\ndrain_seconds = -1\n", ":2: the time for the drain"),
