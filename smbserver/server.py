@@ -23,6 +23,8 @@ from typing import Final, TypeVar
 
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
+from smbserver.backend.acting import LocalUser
+from smbserver.backend.base import Backend
 from smbserver.backend.memory import MemoryBackend
 from smbserver.backend.posix import (
     Creation,
@@ -386,8 +388,7 @@ def _begin(users: FsUsers) -> None:
 
 def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool) -> Share:
     if share.in_memory:
-        memory = MemoryBackend(runtime.now)
-        return Share(share.name, memory, share.comment, share.read_only, share.encrypt)
+        return _made_share(share, MemoryBackend(runtime.now))
     try:
         creation = Creation(share.file_mode, share.directory_mode)
         open_store = partial(
@@ -415,7 +416,7 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool)
     except BaseException:
         backend.close()
         raise
-    return Share(share.name, backend, share.comment, share.read_only, share.encrypt, owner, group, snapshots)
+    return _made_share(share, backend, owner, group, snapshots)
 
 
 def _snapshots(share: ShareSettings, open_store: Callable[[str], PosixBackend]) -> PosixSnapshots | None:
@@ -428,6 +429,27 @@ def _snapshots(share: ShareSettings, open_store: Callable[[str], PosixBackend]) 
         raise ConfigError(f"share {share.name}: {problem}") from None
     except OSError as error:
         raise ConfigError(f"share {share.name}: {share.snapshots}: {error.strerror}") from None
+
+
+def _made_share(
+    share: ShareSettings,
+    backend: Backend,
+    owner: LocalUser | None = None,
+    group: int | None = None,
+    snapshots: PosixSnapshots | None = None,
+) -> Share:
+    return Share(
+        share.name,
+        backend,
+        share.comment,
+        share.read_only,
+        share.encrypt,
+        owner,
+        group,
+        snapshots,
+        share.hide_unreadable,
+        share.keep_acl_flags,
+    )
 
 
 def _may_not(what: str, path: str) -> str:

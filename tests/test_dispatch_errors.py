@@ -7,7 +7,7 @@ import pytest
 from conformance.client.message import Request
 from conformance.client.protocol import NoAnswer
 from conformance.client.session import ALL_DIALECTS, Options
-from smbserver.nt import security, status
+from smbserver.nt import descriptor, status
 from smbserver.wire import error, header, query_info
 from tests.harness import World
 
@@ -22,7 +22,7 @@ def test_the_room_needed_is_told_as_the_dialect_wants_it(world: World, dialect: 
             query_info.INFO_SECURITY,
             0,
             4,
-            security.OWNER_SECURITY_INFORMATION,
+            descriptor.OWNER_SECURITY_INFORMATION,
             0,
             persistent,
             volatile,
@@ -31,7 +31,7 @@ def test_the_room_needed_is_told_as_the_dialect_wants_it(world: World, dialect: 
         reply = tree.call(Request(header.QUERY_INFO, query_info.encode(asked)))
         assert reply.status == status.BUFFER_TOO_SMALL
         response = error.decode_response(memoryview(reply.raw))
-        whole = file.query(query_info.INFO_SECURITY, 0, additional=security.OWNER_SECURITY_INFORMATION)
+        whole = file.query(query_info.INFO_SECURITY, 0, additional=descriptor.OWNER_SECURITY_INFORMATION)
     needed = len(whole).to_bytes(4, "little")
     if dialect == 0x0311:
         assert response == error.ErrorResponse(b"", (error.ErrorContext(error.ID_DEFAULT, needed),))

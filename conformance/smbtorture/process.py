@@ -11,9 +11,9 @@ import time
 from pathlib import Path
 from typing import Final
 
-from conformance.servers import StartedServer
+from conformance.servers import OursServer, StartedServer
 from conformance.smbtorture.results import TIMEOUT, Record, judge, one_line, parse_list
-from conformance.smbtorture.suites import settings_for, target_for
+from conformance.smbtorture.suites import settings_for, share_for, target_for
 
 SMBTORTURE: Final = "smbtorture"
 SHARE: Final = "torture"
@@ -100,7 +100,7 @@ def _command(test: str, server: StartedServer, scratch: Path) -> list[str]:
         "login": f"{user}:{password}",
         "host": server.host,
         "port": str(server.port),
-        "share": SHARE,
+        "share": share_for(test, SHARE) if isinstance(server, OursServer) else SHARE,
     }
     return [
         SMBTORTURE,

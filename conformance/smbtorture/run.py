@@ -99,6 +99,7 @@ class Run:
         folders = {name: self.scratch / str(number) / name for name in (SHARE, SECOND_SHARE)}
         if self.options.server == "smbd":
             return SmbdServer(shares=folders, users=USERS, global_lines=SMBD_LINES)
+        folders |= dict.fromkeys(suites.SHARES, folders[SHARE])
         return OursServer(
             directory=self.options.directory,
             python=self.options.python,
@@ -106,7 +107,7 @@ class Run:
             users=USERS,
             signing="enabled",  # many tests speak unsigned
             arguments=("--torture", "--host-locks", "--deferred-write-time"),
-            share_options={SHARE: "hide=.*|hidefile"},  # as Samba's own tests have them
+            share_options={SHARE: "hide=.*|hidefile", **suites.SHARES},  # as Samba's own tests have them
         )
 
     def _use(self, server: StartedServer) -> None:

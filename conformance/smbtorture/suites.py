@@ -132,6 +132,11 @@ SETTINGS: Final = {
 _SHARE_TARGET: Final = "//{host}/{share}"
 _BINDING: Final = "ncacn_np:{host}"
 
+# Further shares over the folder of the first one, with their options (what stands behind the colon): some tests have
+# the name of one built in, others want a server that is set up otherwise and are sent there by SENT_TO.
+SHARES: Final = {"hideunread": "hide-unreadable", "acls_non_canonical": "keep-acl-flags"}
+SENT_TO: Final = {"smb2.acls_non_canonical*": "acls_non_canonical"}
+
 
 def matches(test: str, patterns: Iterable[str]) -> bool:
     """Whether one of the shell patterns fits, case included."""
@@ -167,3 +172,8 @@ def settings_for(test: str, values: Mapping[str, str]) -> list[str]:
 def target_for(test: str, values: Mapping[str, str]) -> str:
     """What the test is aimed at."""
     return (_BINDING if test.startswith("rpc.") else _SHARE_TARGET).format_map(values)
+
+
+def share_for(test: str, usual: str) -> str:
+    """The share that this test is run on."""
+    return next((share for pattern, share in SENT_TO.items() if fnmatch.fnmatchcase(test, pattern)), usual)

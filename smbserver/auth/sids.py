@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from smbserver.auth.accounts import upper_case
 from smbserver.auth.identity import Identity
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 
 GUEST_RID: Final = 501
 """DOMAIN_USER_RID_GUEST: who came in without a password ([MS-DTYP] 2.4.2.4)."""

@@ -7,10 +7,11 @@ every store raises; tests/backend/test_contract.py asks each of them.
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.link_targets import Target
 from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
@@ -45,6 +46,14 @@ class StoppedOnLink(StatusError):
         self.parsed = parsed
 
 
+class Ownership(NamedTuple):
+    """Whose a file is to the kernel, and the nine permission bits: they stand in for a descriptor that is not there."""
+
+    uid: int
+    gid: int
+    mode: int
+
+
 class LockMirror(Protocol):
     """The locks that local programs see on one file. Independent of the handle that it was asked from."""
 
@@ -64,6 +73,18 @@ class Located(Protocol):
     path: Path
     identity: Identity | None
     metadata: Metadata | None
+
+    def descriptor(self) -> Descriptor | None:
+        """The security descriptor stored with the file; None without one, and without a file.
+
+        One whose owner is None belongs to whom `ownership` says.
+        """
+
+    def directory_descriptor(self) -> Descriptor | None:
+        """The one stored with the directory of this place; None without one, and for the root."""
+
+    def ownership(self) -> Ownership:
+        """The file's, when there is one; no further look at it."""
 
     def close(self) -> None:
         """Give back what the lookup holds."""
@@ -142,8 +163,14 @@ class Handle(Protocol):
     def mark_changed(self) -> None:
         """Set ARCHIVE and nothing else: the file's data have changed ([MS-FSA] 2.1.4.17)."""
 
-    def security_descriptor(self, parts: int) -> bytes:
-        """A self-relative security descriptor with the asked-for parts."""
+    def descriptor(self) -> Descriptor | None:
+        """The stored security descriptor; None when there is none. See Located."""
+
+    def set_descriptor(self, descriptor: Descriptor) -> None:
+        """Store one. OSError EOPNOTSUPP where `Backend.keeps_descriptors` is False."""
+
+    def ownership(self) -> Ownership:
+        """Whose the file is now."""
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """The entries of a directory, "." and ".." first, as a stream that survives changes below it."""
@@ -251,6 +278,10 @@ class Backend(Protocol):
     def hides(self, name: str) -> bool:
         """Whether a file of this name is shown as HIDDEN whatever attributes were set."""
 
+    @property
+    def keeps_descriptors(self) -> bool:
+        """Whether security descriptors can be stored."""
+
     def locate(self, path: Path, composed: bool = True) -> Located:
         """Look a path up without regard to case; its last name in another composition only if `composed`.
 
@@ -267,14 +298,28 @@ class Backend(Protocol):
         OSError ENOENT when it is gone meanwhile, ESTALE when another file stands there.
         """
 
-    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+    def create_file(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """Make a file at a free place, open for both. Without a creation time it is the write time (2.1.5.1.1).
+
+        What was refused, for its descriptor's sake too, is not there.
 
         OSError EEXIST when it is not free, under any spelling; ENOENT when its directory is gone. By the short name of
         a file that has just gone it is called as that one was; then the path in `located` says so.
         """
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+    def create_directory(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """Make a directory at a free place; errors as `create_file`."""
 
     def look_again(self) -> None:

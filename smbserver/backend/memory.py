@@ -11,22 +11,24 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Identity, Located, LockMirror, Ranges
+from smbserver.backend.base import Identity, Located, LockMirror, Ownership, Ranges
 from smbserver.backend.plain_ranges import PlainRanges
-from smbserver.errors import StatusError
+from smbserver.errors import StatusError, WireError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
+from smbserver.nt.descriptor import Descriptor, build
 from smbserver.nt.extended_attributes import Ea, changed, list_size
 from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path, check_component, fold, fold_case, is_short
-from smbserver.nt.security import descriptor_from_mode
 from smbserver.nt.short_names import looks_made, short_name
 
 DEFAULT_SIZE: Final = 256 * 1024 * 1024  # bytes; a test's files fit, and a forgotten share does not end the machine
 UNIT: Final = 4096  # bytes that room is counted in, and what an entry costs: a million empty files meet the bound too
+MAX_DESCRIPTOR: Final = 65536  # bytes of a stored security descriptor, as in an extended attribute of a disk
 _MAX_GONE: Final = 16  # names of one directory that a short name brings back
 _TUNNEL: Final = 15 * 10_000_000  # for so long, in FILETIMEs ([MS-FSA] 2.1.1.2)
-_MODE: Final = 0o777  # everybody may do everything; who may connect is the share's business
+# Nobody's, and everybody may do everything; who may connect is the share's business.
+_OWNERSHIP: Final = Ownership(65534, 65534, 0o777)
 
 
 def _refuse(code: int) -> NoReturn:
@@ -36,7 +38,18 @@ def _refuse(code: int) -> NoReturn:
 class _Node:
     """What files and directories have in common. Lives while it has a name (`links`) or an open handle (`opens`)."""
 
-    __slots__ = ("accessed", "attributes", "changed", "created", "eas", "links", "number", "opens", "written")
+    __slots__ = (
+        "accessed",
+        "attributes",
+        "changed",
+        "created",
+        "descriptor",
+        "eas",
+        "links",
+        "number",
+        "opens",
+        "written",
+    )
 
     def __init__(self, number: int, attributes: int, created: int, now: int) -> None:
         self.number = number
@@ -46,6 +59,7 @@ class _Node:
         self.links = 0
         self.opens = 0
         self.eas: tuple[Ea, ...] = ()  # ordered by name
+        self.descriptor: Descriptor | None = None
 
 
 class _File(_Node):
@@ -92,6 +106,15 @@ class _Entry(NamedTuple):
     node: _File | _Directory
 
 
+def _check_size(descriptor: Descriptor) -> None:
+    try:
+        if len(build(descriptor)) <= MAX_DESCRIPTOR:
+            return
+    except WireError:
+        pass
+    _refuse(errno.E2BIG)
+
+
 def _units(size: int) -> int:
     return -(-size // UNIT)
 
@@ -129,6 +152,18 @@ class MemoryLocated:
         self.node = node
         self.identity: Identity | None = None
         self.metadata = None if node is None else _metadata(node)
+
+    def descriptor(self) -> Descriptor | None:
+        """The node's."""
+        return None if self.node is None else self.node.descriptor
+
+    def directory_descriptor(self) -> Descriptor | None:
+        """The directory's."""
+        return None if self.parent is None else self.parent.descriptor
+
+    def ownership(self) -> Ownership:
+        """Everybody may do everything."""
+        return _OWNERSHIP
 
     def close(self) -> None:
         """Nothing is held."""
@@ -272,10 +307,21 @@ class MemoryHandle:
         """In the node."""
         self._open().attributes |= attrs.ARCHIVE
 
-    def security_descriptor(self, parts: int) -> bytes:
+    def descriptor(self) -> Descriptor | None:
+        """The node's."""
+        return self._open().descriptor
+
+    def set_descriptor(self, descriptor: Descriptor) -> None:
+        """Keep it, bounded as on a disk."""
+        node = self._open()
+        _check_size(descriptor)
+        node.descriptor = descriptor
+        node.changed = self._volume.now()
+
+    def ownership(self) -> Ownership:
         """Everybody may do everything."""
         self._open()
-        return descriptor_from_mode(0, 0, _MODE, parts)
+        return _OWNERSHIP
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """Every entry that was there at the start and still is."""
@@ -345,6 +391,11 @@ class MemoryBackend:
     def creation_time(self) -> int:
         """When the backend was made."""
         return self._created
+
+    @property
+    def keeps_descriptors(self) -> bool:
+        """They live as long as the files."""
+        return True
 
     def _next_number(self) -> int:
         self._last_number += 1
@@ -418,20 +469,35 @@ class MemoryBackend:
             _refuse(errno.ESTALE)
         return MemoryHandle(self, node, self._identity(node), write)
 
-    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> MemoryHandle:
+    def create_file(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> MemoryHandle:
         """Make a file."""
         now = self.now()
         node = _File(self._next_number(), attributes, creation_time or now, now)
-        return self._create(located, node)
+        return self._create(located, node, descriptor)
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> MemoryHandle:
+    def create_directory(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> MemoryHandle:
         """Make a directory."""
         now = self.now()
         node = _Directory(self._next_number(), attributes, creation_time or now, now)
-        return self._create(located, node)
+        return self._create(located, node, descriptor)
 
-    def _create(self, located: Located, node: _File | _Directory) -> MemoryHandle:
+    def _create(self, located: Located, node: _File | _Directory, descriptor: Descriptor | None) -> MemoryHandle:
         assert isinstance(located, MemoryLocated)
+        if descriptor is not None:
+            _check_size(descriptor)
+            node.descriptor = descriptor
         parent = located.parent
         if parent is None or located.node is not None or not parent.is_free(located.wanted):
             _refuse(errno.EEXIST)

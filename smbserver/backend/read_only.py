@@ -9,7 +9,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
-from smbserver.backend.base import Backend, Handle, Identity, Links, Located, LockMirror, Ranges
+from smbserver.backend.base import Backend, Handle, Identity, Links, Located, LockMirror, Ownership, Ranges
+from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.link_targets import Target
 from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
@@ -53,6 +54,18 @@ class ReadOnlyLocated:
         self.path = inner.path
         self.identity = None if inner.identity is None else marks.identity(inner.identity)
         self.metadata = None if inner.metadata is None else marks.metadata(inner.metadata)
+
+    def descriptor(self) -> Descriptor | None:
+        """As the inner one."""
+        return self.inner.descriptor()
+
+    def directory_descriptor(self) -> Descriptor | None:
+        """As the inner one."""
+        return self.inner.directory_descriptor()
+
+    def ownership(self) -> Ownership:
+        """As the inner one."""
+        return self.inner.ownership()
 
     def close(self) -> None:
         """As the inner one."""
@@ -134,9 +147,17 @@ class ReadOnlyHandle:
         """As the inner one."""
         return self._inner.ea_size()
 
-    def security_descriptor(self, parts: int) -> bytes:
+    def descriptor(self) -> Descriptor | None:
         """As the inner one."""
-        return self._inner.security_descriptor(parts)
+        return self._inner.descriptor()
+
+    def set_descriptor(self, descriptor: Descriptor) -> None:
+        """Refused."""
+        _refuse()
+
+    def ownership(self) -> Ownership:
+        """As the inner one."""
+        return self._inner.ownership()
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """As the inner one, with ids of this store."""
@@ -265,6 +286,11 @@ class ReadOnlyBackend:
         """As the inner one."""
         return self._inner.creation_time
 
+    @property
+    def keeps_descriptors(self) -> bool:
+        """As the inner one."""
+        return self._inner.keeps_descriptors
+
     def hides(self, name: str) -> bool:
         """As the inner one."""
         return self._inner.hides(name)
@@ -278,11 +304,23 @@ class ReadOnlyBackend:
         assert isinstance(located, ReadOnlyLocated)
         return ReadOnlyHandle(self._inner.open(located.inner, read, False), self._marks, self)
 
-    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+    def create_file(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """Refused."""
         _refuse()
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+    def create_directory(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """Refused."""
         _refuse()
 

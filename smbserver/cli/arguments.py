@@ -28,6 +28,8 @@ options of a share, behind a colon: --share /srv/in:owner=www-data,file-mode=066
   file-mode=0664        permissions of new files, directory-mode=2775 those of new directories; "inherit" takes the
                         ones of the directory; default 0666 and 0777 less the umask
   hide=.*|Thumbs.db     names that clients see as hidden files; default .*, and | alone for none
+  hide-unreadable       listings leave out what one may not read
+  keep-acl-flags        the flag AUTO_INHERITED of an ACL is kept as sent, though not asked for as Windows wants it
 
 local users: with --act-as-users the kernel checks each request as it would check that user's own programs. Users and
   their groups are read once, at the start. Root is nobody's local user.
@@ -51,7 +53,7 @@ configuration file (TOML; every key may be left out; relative paths start at the
   name = "films"                path = "/srv/films"
   read_only = true              encrypt = false            comment = "no spoilers"
   owner = "www-data"            group = "www-data"         file_mode = "0664"           directory_mode = "2775"
-  hide_files = ".*|Thumbs.db"
+  hide_files = ".*|Thumbs.db"   hide_unreadable = true      keep_acl_flags = false
   symlinks = "inside"           snapshots = "/srv/.snapshots/%Y%m%d-%H%M"               snapshots_local = false
   [[user]]                      once for each user
   name = "ann"                  password = "secret"        then the file must not be readable by others

@@ -8,7 +8,14 @@ import errno
 from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink
-from smbserver.commands.create_access import check_delete_on_close, granted_access, maximal_access
+from smbserver.commands.create_access import (
+    check_delete_on_close,
+    check_overwrite,
+    descriptor_of_new,
+    granted_access,
+    maximal_access,
+    maximal_of_new,
+)
 from smbserver.commands.create_arguments import (
     DELEGATE,
     OVERWRITES,
@@ -177,13 +184,14 @@ def _open(
         if durable is not None and durable.app_instance is not None and located.identity is not None:
             displace(durable, work, tree, located.identity)
         if located.metadata is not None:
-            handle, action, granted = _open_existing(request, work, tree, backend, located, caching)
+            handle, action, granted, maximal = _open_existing(request, work, tree, backend, located, caching)
         else:
-            handle, action, granted = _make(request, work, tree, backend, located)
+            handle, action, granted, maximal = _make(request, work, tree, backend, located)
         try:
             found = located.metadata
             meta = found if found is not None and action == attributes.OPENED else handle.metadata()
             opened = _enter(request, work, tree, backend, located, handle, granted)
+            opened.maximal_access = maximal
         except BaseException:
             handle.close()
             raise
@@ -201,7 +209,7 @@ def _open_existing(
     backend: Backend,
     located: Located,
     caching: CachingRequest | None,
-) -> tuple[Handle, int, int]:
+) -> tuple[Handle, int, int, int]:
     meta, identity = located.metadata, located.identity
     assert meta is not None
     assert identity is not None
@@ -210,13 +218,11 @@ def _open_existing(
         check_link(request, located, backend)
     check_existing(request, meta, not located.path)
     overwrite = disposition in OVERWRITES
-    maximal = maximal_access(tree, meta)
-    granted = granted_access(request, maximal)
+    is_readonly = meta.attributes & attributes.READONLY != 0 and not meta.is_directory
+    maximal = maximal_access(tree, located, work)
+    granted = granted_access(request, maximal, is_readonly)
     if overwrite:
-        # Truncation is a write, whatever the client asked to be granted (Samba's CVE-2023-4091).
-        needed = access.FILE_WRITE_DATA | (access.DELETE if disposition == attributes.FILE_SUPERSEDE else 0)
-        if needed & ~maximal:
-            raise StatusError(status.ACCESS_DENIED)
+        check_overwrite(disposition, maximal, is_readonly)
         check_overwritten(request, meta, backend.hides(located.path[-1]))
     check_delete_on_close(request, granted, meta)
     if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
@@ -246,24 +252,23 @@ def _open_existing(
     except BaseException:
         handle.close()
         raise
-    return handle, _ACTION_OF.get(disposition, attributes.OPENED), granted
+    return handle, _ACTION_OF.get(disposition, attributes.OPENED), granted, maximal
 
 
 def _make(
     request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, located: Located
-) -> tuple[Handle, int, int]:
+) -> tuple[Handle, int, int, int]:
     check_new(request)
     is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
-    needed = access.FILE_ADD_SUBDIRECTORY if is_directory else access.FILE_ADD_FILE
-    if not tree.maximal_access & needed:
-        raise StatusError(status.ACCESS_DENIED)
+    token = work.token()
+    descriptor = descriptor_of_new(request, tree, backend, located, token)
     granted = granted_access(request, tree.maximal_access)
     check_delete_on_close(request, granted, None)
     eas = requested_eas(request, backend.supports_eas)
     if is_directory:
-        handle = backend.create_directory(located, new_attributes(request))
+        handle = backend.create_directory(located, new_attributes(request), descriptor=descriptor)
     else:
-        handle = backend.create_file(located, new_attributes(request))
+        handle = backend.create_file(located, new_attributes(request), descriptor=descriptor)
     try:
         if request.create_options & attributes.FILE_NO_COMPRESSION and backend.features.compression:
             handle.ranges().compress(False)  # what the directory would have passed on ([MS-FSA] 2.1.5.1.1)
@@ -275,7 +280,7 @@ def _make(
         handle.close()
         backend.remove(located.path, handle.identity)
         raise
-    return handle, attributes.CREATED, granted
+    return handle, attributes.CREATED, granted, maximal_of_new(tree, descriptor, token)
 
 
 def _allocate(request: wire.CreateRequest, handle: Handle) -> None:

@@ -3,13 +3,13 @@
 from struct import Struct
 from typing import Final
 
-from smbserver.commands.create_access import maximal_access
 from smbserver.nt import status
 from smbserver.nt.metadata import Metadata
 from smbserver.objects.open import Open
 from smbserver.wire import create as wire
 
 _MXAC: Final = Struct("<II")
+_TIMESTAMP: Final = 8  # bytes of the FILETIME in the request, which may be left out
 _QFID: Final = Struct("<QQ16x")
 
 
@@ -23,7 +23,7 @@ def create_response(
 ) -> wire.CreateResponse:
     """The fixed fields from `meta`, and `contexts` with the maximal access and the id on disk if they were wanted."""
     if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
-        contexts.append((wire.QUERY_MAXIMAL_ACCESS, _MXAC.pack(status.SUCCESS, maximal_access(opened.tree, meta))))
+        contexts.append((wire.QUERY_MAXIMAL_ACCESS, _maximal_access(request, opened, meta)))
     if wire.QUERY_ON_DISK_ID in request.contexts:
         contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(meta.file_id, opened.backend.serial_number)))
     return wire.CreateResponse(
@@ -40,3 +40,11 @@ def create_response(
         opened.volatile_id,
         wire.encode_contexts(contexts) if contexts else b"",
     )
+
+
+def _maximal_access(request: wire.CreateRequest, opened: Open, meta: Metadata) -> bytes:
+    """[MS-SMB2] 3.3.5.9.5. Who says what he knows from when is told nothing when nothing has changed since."""
+    known = request.contexts[wire.QUERY_MAXIMAL_ACCESS]
+    if len(known) == _TIMESTAMP and int.from_bytes(known, "little") == meta.change_time:
+        return _MXAC.pack(status.NONE_MAPPED, 0)
+    return _MXAC.pack(status.SUCCESS, opened.maximal_access)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from smbserver.backend.base import Backend, Located
+from smbserver.commands.visible_entries import visible_entries
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
@@ -30,7 +31,7 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
     if dialect is None or room > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(room)
-    cursor = _cursor(request, opened)
+    cursor = _cursor(request, opened, work)
     entries = EntryList(request.file_information_class, min(room, MAX_BATCH))
     _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0)
     if not entries:
@@ -43,13 +44,16 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
     return Reply([wire.encode_response(len(data)), data])
 
 
-def _cursor(request: wire.QueryDirectoryRequest, opened: Open) -> Cursor:
+def _cursor(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Cursor:
     """Where the enumeration goes on, or a new one: at first, or when the client restarts it."""
     restart = request.flags & (wire.RESTART_SCANS | wire.REOPEN)
     if opened.cursor is None or restart:
         if request.pattern and (opened.cursor is None or request.flags & wire.REOPEN or restart):
             opened.pattern_text = request.pattern
-        opened.cursor = Cursor(_entries(opened, request.file_information_class), names.Pattern(opened.pattern_text))
+        entries = _entries(opened, request.file_information_class)
+        if opened.tree.share.hide_unreadable:
+            entries = visible_entries(entries, opened, work.token())
+        opened.cursor = Cursor(entries, names.Pattern(opened.pattern_text))
     return opened.cursor
 
 

@@ -4,10 +4,11 @@ from typing import Final
 
 from smbserver.commands.query_ea import query_ea
 from smbserver.commands.query_file import query_file
+from smbserver.commands.query_security import query_security
 from smbserver.commands.query_volume import query_volume
 from smbserver.connection.work import Buffer, Reply, Work
 from smbserver.errors import StatusError
-from smbserver.nt import access, security, status
+from smbserver.nt import access, status
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import QUOTA, PipeHandle
 from smbserver.wire import file_info, fs_info
@@ -49,7 +50,7 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     if request.info_type == wire.INFO_FILESYSTEM:
         return _fit(query_volume(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_SECURITY:
-        return _security(request, opened)
+        return query_security(request, opened, work)
     if request.info_type == wire.INFO_QUOTA:
         raise StatusError(status.NOT_SUPPORTED)
     raise StatusError(status.INVALID_PARAMETER)
@@ -80,16 +81,3 @@ def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Rep
     if info_class not in _PIPE_CLASSES:
         raise StatusError(status.INVALID_INFO_CLASS)
     return _fit(query_file(request, opened), file_info.FIXED_SIZE[info_class], room)
-
-
-def _security(request: wire.QueryInfoRequest, opened: Open) -> Reply:
-    parts = request.additional_information
-    if parts & security.SACL_SECURITY_INFORMATION and not opened.granted & access.ACCESS_SYSTEM_SECURITY:
-        raise StatusError(status.ACCESS_DENIED)
-    if not opened.granted & access.READ_CONTROL:
-        raise StatusError(status.ACCESS_DENIED)
-    data = opened.handle.security_descriptor(parts)
-    if len(data) > request.output_buffer_length:
-        # [MS-SMB2] 3.3.5.20.3: the error tells the size needed.
-        raise StatusError(status.BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))
-    return Reply([wire.encode_response(data)])

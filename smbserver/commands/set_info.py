@@ -8,6 +8,7 @@ from smbserver.commands.set_basic import set_basic
 from smbserver.commands.set_disposition import set_disposition
 from smbserver.commands.set_ea import set_ea
 from smbserver.commands.set_rename import set_link, set_rename
+from smbserver.commands.set_security import set_security
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, changes, status
@@ -40,8 +41,10 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
     work.check_charge(len(request.data))
     if opened.backend.read_only:
         check_change(request)
+    if request.info_type == INFO_SECURITY:
+        return set_security(request, opened, work)
     if request.info_type != INFO_FILE:
-        known = request.info_type in (INFO_FILESYSTEM, INFO_SECURITY, INFO_QUOTA)
+        known = request.info_type in (INFO_FILESYSTEM, INFO_QUOTA)
         raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_PARAMETER)
     setters = _SETTERS if opened.pipe is None else _PIPE_SETTERS
     setter = setters.get(request.file_info_class)

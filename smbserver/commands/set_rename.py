@@ -1,10 +1,12 @@
 """SET_INFO of a name: rename and hard link ([MS-FSA] 2.1.5.15.12, 2.1.5.15.7)."""
 
+from smbserver.backend.base import Located
 from smbserver.commands.previous_version import check_new_name
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.objects.changes import report_joined, report_linked, report_renamed
+from smbserver.objects.file_access import directory_rights, file_rights
 from smbserver.objects.open import Open
 from smbserver.sharing.file_state import FileTable, Identity
 from smbserver.waiter import Waiter
@@ -27,6 +29,7 @@ def set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | Non
             raise StatusError(status.ACCESS_DENIED)
     located = opened.backend.locate(new, composed=False)
     try:
+        _check_rights(located, opened, work)
         if located.identity is not None and located.identity != opened.handle.identity:
             if not target.replace_if_exists:
                 raise StatusError(status.OBJECT_NAME_COLLISION)
@@ -72,6 +75,16 @@ def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
                 raise StatusError(status.SHARING_VIOLATION)
 
 
+def _check_rights(located: Located, opened: Open, work: Work) -> None:
+    """The new name may be added to its directory, and what it now names may be deleted."""
+    needed = access.FILE_ADD_SUBDIRECTORY if opened.handle.is_directory else access.FILE_ADD_FILE
+    token = work.token()
+    if not directory_rights(located, token) & needed:
+        raise StatusError(status.ACCESS_DENIED)
+    if located.identity not in (None, opened.handle.identity) and not file_rights(located, token) & access.DELETE:
+        raise StatusError(status.ACCESS_DENIED)
+
+
 def _free_target(files: FileTable, identity: Identity, opened: Open) -> Waiter[None] | None:
     """What would be replaced must not be open: who only keeps it so is asked to close it, the rest refuses."""
     state = files.find(identity)
@@ -107,6 +120,7 @@ def set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
     old, new = _target_path(target, opened)
     located = opened.backend.locate(new, composed=False)
     try:
+        _check_rights(located, opened, work)
         if located.identity is not None:
             if not target.replace_if_exists:
                 raise StatusError(status.OBJECT_NAME_COLLISION)

@@ -49,6 +49,8 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
     work.tree_id = tree.tree_id
     work.tree = tree
     flags = wire.SHAREFLAG_ENCRYPT_DATA if share.encrypt else 0
+    if share.hide_unreadable:
+        flags |= wire.SHAREFLAG_ACCESS_BASED_DIRECTORY_ENUM
     if share.is_pipe:
         return Reply([wire.encode_response(wire.SHARE_TYPE_PIPE, wire.SHAREFLAG_NO_CACHING, 0, tree.maximal_access)])
     return Reply([wire.encode_response(wire.SHARE_TYPE_DISK, flags, 0, tree.maximal_access)])

@@ -35,6 +35,8 @@ class ShareSettings:
     `owner`: the local user whom everybody acts as here; `group`: the group that takes the place of everybody's own; by
     name or number, empty for none, and only for root. `file_mode`, `directory_mode`: permissions of what is made here,
     INHERIT, or None for 0666 and 0777 less the process's umask. `hide_files`: patterns of names that are HIDDEN.
+    `hide_unreadable`: listings leave out what one may not read. `keep_acl_flags`: the flag AUTO_INHERITED is kept as a
+    client sends it, for tools that do not ask for it.
     `snapshots`: where its previous versions are, see `backend.posix.snapshot_pattern`; empty for none. Their dates are
     UTC, or with `snapshots_local` of this machine's time zone.
     """
@@ -49,6 +51,8 @@ class ShareSettings:
     file_mode: int | None = None
     directory_mode: int | None = None
     hide_files: tuple[str, ...] = hidden_names.DEFAULT
+    hide_unreadable: bool = False
+    keep_acl_flags: bool = False
     symlinks: Symlinks = Symlinks.INSIDE
     snapshots: str = ""
     snapshots_local: bool = False

@@ -12,6 +12,9 @@ from smbserver.nt.names import FORBIDDEN
 
 _INHERIT_WORD: Final = "inherit"
 _READ_ONLY: Final = "ro"
+_HIDE_UNREADABLE: Final = "hide-unreadable"
+_KEEP_ACL_FLAGS: Final = "keep-acl-flags"
+_FLAGS: Final = (_READ_ONLY, _HIDE_UNREADABLE, _KEEP_ACL_FLAGS)
 _KEYS: Final = ("owner", "group", "file-mode", "directory-mode", "hide")
 _BETWEEN_PATTERNS: Final = "|"  # in no name
 _MAX_PATTERNS: Final = 64  # each is tried on every entry of a listing
@@ -30,23 +33,25 @@ class ShareOptions:
     file_mode: int | None = None
     directory_mode: int | None = None
     hide_files: tuple[str, ...] = hidden_names.DEFAULT
+    hide_unreadable: bool = False
+    keep_acl_flags: bool = False
 
 
 def split_options(text: str) -> tuple[str, ShareOptions]:
     """What is before the options, and the options. A colon may as well be part of the path. Raises ConfigError."""
     rest, colon, last = text.rpartition(":")
     words = last.split(",")
-    if not colon or not any(word == _READ_ONLY or _LOOKS_LIKE_ONE.fullmatch(word) for word in words):
+    if not colon or not any(word in _FLAGS or _LOOKS_LIKE_ONE.fullmatch(word) for word in words):
         return text, ShareOptions()
     given: dict[str, str] = {}
-    read_only = False
+    flags: set[str] = set()
     for word in words:
         key, _, value = word.partition("=")
-        if word == _READ_ONLY:
-            read_only = True
+        if word in _FLAGS:
+            flags.add(word)
         elif key not in _KEYS or "=" not in word:
-            near = difflib.get_close_matches(key, (*_KEYS, _READ_ONLY), 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {_READ_ONLY}, {'=, '.join(_KEYS)}="
+            near = difflib.get_close_matches(key, (*_KEYS, *_FLAGS), 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_FLAGS)}, {'=, '.join(_KEYS)}="
             raise ConfigError(f"unknown option {word!r} of a share; {hint}")
         elif key in given:
             raise ConfigError(f"{key}= is given twice")
@@ -55,12 +60,14 @@ def split_options(text: str) -> tuple[str, ShareOptions]:
         else:
             given[key] = value
     options = ShareOptions(
-        read_only,
+        _READ_ONLY in flags,
         given.get("owner", ""),
         given.get("group", ""),
         None if "file-mode" not in given else octal_mode(given["file-mode"]),
         None if "directory-mode" not in given else octal_mode(given["directory-mode"]),
         hidden_names.DEFAULT if "hide" not in given else patterns(given["hide"]),
+        _HIDE_UNREADABLE in flags,
+        _KEEP_ACL_FLAGS in flags,
     )
     return rest, options
 

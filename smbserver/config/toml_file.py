@@ -221,11 +221,12 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     hidden = table.convert("hide_files", patterns)
     policy = table.convert("symlinks", symlinks) or Symlinks.INSIDE
     snapshots, local = table.text("snapshots") or "", table.flag("snapshots_local") or False
+    hide, keep = table.flag("hide_unreadable") or False, table.flag("keep_acl_flags") or False
     table.finish()
     if not path:
         raise table.problem("path", "path is empty")
     full = words.share_path(path, folder)
-    made = partial(ShareSettings, name, full, read_only, encrypt, comment)
+    made = partial(ShareSettings, name, full, read_only, encrypt, comment, hide_unreadable=hide, keep_acl_flags=keep)
     if hidden is not None:
         made = partial(made, hide_files=hidden)
     table.check("name", made)

@@ -67,6 +67,8 @@ def share(text: str) -> ShareSettings:
         hide_files=options.hide_files,
         symlinks=links.symlinks,
         snapshots=links.snapshots,
+        hide_unreadable=options.hide_unreadable,
+        keep_acl_flags=options.keep_acl_flags,
     )
     if name:
         return make(name)

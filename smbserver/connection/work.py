@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from smbserver.auth.token import token_of
 from smbserver.crypto.signing import Signer
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.token import Token
 from smbserver.objects.open import Open
 from smbserver.objects.session import Session
 from smbserver.objects.tree import Tree
@@ -201,6 +203,15 @@ class Work:
         """Refuse what names a file while the session acts as nobody: that may be used which was opened before."""
         if self.need_session().identity.is_anonymous:
             raise StatusError(status.ACCESS_DENIED)
+
+    def token(self) -> Token:
+        """Who asks, as access checks know him; he may have logged on again as somebody else since the last time."""
+        tree, identity = self.need_tree(), self.need_session().identity
+        if tree.token is None or tree.token[0] != identity:
+            user = tree.local_user
+            groups = (user.gid, *user.groups)
+            tree.token = (identity, token_of(identity, self.connection.server.sids, user.uid, groups))
+        return tree.token[1]
 
     def check_charge(self, size: int) -> None:
         """Refuse a payload that the credits do not pay for ([MS-SMB2] 3.3.5.2.5)."""

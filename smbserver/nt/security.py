@@ -1,40 +1,8 @@
-"""SIDs and the security descriptor synthesized from a POSIX mode ([MS-DTYP] 2.4)."""
-
-from struct import Struct
-from typing import Final
+"""The security descriptor that stands in where none is stored: what a POSIX owner, group and mode say."""
 
 from smbserver.nt import access
-
-OWNER_SECURITY_INFORMATION: Final = 0x1
-GROUP_SECURITY_INFORMATION: Final = 0x2
-DACL_SECURITY_INFORMATION: Final = 0x4
-SACL_SECURITY_INFORMATION: Final = 0x8
-
-_DESCRIPTOR = Struct("<BBHIIII")  # [MS-DTYP] 2.4.6
-_ACL = Struct("<BBHHH")  # [MS-DTYP] 2.4.5
-_ACE = Struct("<BBHI")  # [MS-DTYP] 2.4.4.2, followed by the SID
-
-_SE_DACL_PRESENT: Final = 0x0004
-_SE_SELF_RELATIVE: Final = 0x8000
-
-
-def sid(authority: int, *sub_authorities: int) -> bytes:
-    """A binary SID ([MS-DTYP] 2.4.2.2)."""
-    head = bytes((1, len(sub_authorities))) + authority.to_bytes(6, "big")
-    return head + b"".join(part.to_bytes(4, "little") for part in sub_authorities)
-
-
-EVERYONE: Final = sid(1, 0)
-
-
-def unix_user(uid: int) -> bytes:
-    """S-1-22-1-uid: the name Samba and Windows tools know for a local uid without an account."""
-    return sid(22, 1, uid)
-
-
-def unix_group(gid: int) -> bytes:
-    """S-1-22-2-gid."""
-    return sid(22, 2, gid)
+from smbserver.nt.descriptor import ACCESS_ALLOWED, SE_DACL_PRESENT, Ace, Descriptor
+from smbserver.nt.sid import EVERYONE
 
 
 def rights_of_mode(bits: int, is_owner: bool) -> int:
@@ -51,29 +19,12 @@ def rights_of_mode(bits: int, is_owner: bool) -> int:
     return rights
 
 
-def descriptor_from_mode(uid: int, gid: int, mode: int, parts: int) -> bytes:
-    """A self-relative security descriptor that says what the mode bits say.
-
-    `parts` are the *_SECURITY_INFORMATION bits asked for; what was not asked for is left out. A SACL is never present.
-    """
-    owner = unix_user(uid) if parts & OWNER_SECURITY_INFORMATION else b""
-    group = unix_group(gid) if parts & GROUP_SECURITY_INFORMATION else b""
-    dacl = b""
-    control = _SE_SELF_RELATIVE
-    if parts & DACL_SECURITY_INFORMATION:
-        control |= _SE_DACL_PRESENT
-        aces = b"".join(
-            _ACE.pack(0, 0, _ACE.size + len(who), rights_of_mode(bits, is_owner)) + who
-            for who, bits, is_owner in (
-                (unix_user(uid), mode >> 6 & 7, True),
-                (unix_group(gid), mode >> 3 & 7, False),
-                (EVERYONE, mode & 7, False),
-            )
-        )
-        dacl = _ACL.pack(2, 0, _ACL.size + len(aces), 3, 0) + aces
-    offset = _DESCRIPTOR.size
-    offsets = []
-    for part in (owner, group, dacl):
-        offsets.append(offset if part else 0)
-        offset += len(part)
-    return _DESCRIPTOR.pack(1, 0, control, offsets[0], offsets[1], 0, offsets[2]) + owner + group + dacl
+def descriptor_from_mode(owner: bytes, group: bytes, mode: int) -> Descriptor:
+    """A descriptor that says what the mode bits say of these two SIDs and of everybody else. It has no SACL."""
+    entries = (
+        (owner, mode >> 6 & 7, True),
+        (group, mode >> 3 & 7, False),
+        (EVERYONE, mode & 7, False),
+    )
+    dacl = tuple(Ace(ACCESS_ALLOWED, 0, rights_of_mode(bits, is_owner), who) for who, bits, is_owner in entries)
+    return Descriptor(SE_DACL_PRESENT, owner, group, dacl)

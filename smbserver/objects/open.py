@@ -55,6 +55,7 @@ class Open:
         "handle",
         "held_times",
         "holder",
+        "maximal_access",
         "mode",
         "pattern_text",
         "pipe",
@@ -85,6 +86,7 @@ class Open:
         self.state = state
         self.holder = holder
         self.granted = holder.granted
+        self.maximal_access = tree.maximal_access  # what its user could have been granted
         self.mode = mode
         self.delete_on_close = delete_on_close
         self.position = 0

@@ -8,10 +8,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges
+from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ownership, Ranges
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
+from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeSpace
 from smbserver.nt.names import Path
@@ -214,8 +215,16 @@ class PipeHandle:
         """A pipe keeps no attributes."""
         _refuse()
 
-    def security_descriptor(self, parts: int) -> bytes:
+    def descriptor(self) -> Descriptor | None:
         """Who may open a pipe is no property of the pipe here."""
+        raise StatusError(status.NOT_SUPPORTED)
+
+    def set_descriptor(self, descriptor: Descriptor) -> None:
+        """As `descriptor`."""
+        raise StatusError(status.NOT_SUPPORTED)
+
+    def ownership(self) -> Ownership:
+        """As `descriptor`."""
         raise StatusError(status.NOT_SUPPORTED)
 
     def lock_mirror(self) -> LockMirror | None:
@@ -247,6 +256,11 @@ class PipeStore:
         self.supports_eas = False
         self.creation_time = created
 
+    @property
+    def keeps_descriptors(self) -> bool:
+        """Who may open a pipe is the pipe's own business."""
+        return False
+
     def space(self) -> VolumeSpace:
         """There is nothing to measure."""
         raise StatusError(status.INVALID_DEVICE_REQUEST)
@@ -263,11 +277,23 @@ class PipeStore:
         """See `connect_pipe`."""
         _refuse()
 
-    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+    def create_file(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """No client makes a pipe."""
         _refuse()
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> Handle:
+    def create_directory(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """There are no directories."""
         _refuse()
 

@@ -9,10 +9,22 @@ class Share:
     """`backend` is None for IPC$. `encrypt`: only sealed requests are served.
 
     `owner`: the local user whom everybody acts as here; `group`: the gid that takes the place of everybody's own.
-    `snapshots`: its previous versions.
+    `snapshots`: its previous versions. `hide_unreadable`: listings leave out what their reader may not read.
+    `keep_acl_flags`: see `config.settings`.
     """
 
-    __slots__ = ("backend", "comment", "encrypt", "group", "name", "owner", "read_only", "snapshots")
+    __slots__ = (
+        "backend",
+        "comment",
+        "encrypt",
+        "group",
+        "hide_unreadable",
+        "keep_acl_flags",
+        "name",
+        "owner",
+        "read_only",
+        "snapshots",
+    )
 
     def __init__(
         self,
@@ -24,6 +36,8 @@ class Share:
         owner: LocalUser | None = None,
         group: int | None = None,
         snapshots: Snapshots | None = None,
+        hide_unreadable: bool = False,
+        keep_acl_flags: bool = False,
     ) -> None:
         self.name = name
         self.backend = backend
@@ -33,6 +47,8 @@ class Share:
         self.owner = owner
         self.group = group
         self.snapshots = snapshots
+        self.hide_unreadable = hide_unreadable
+        self.keep_acl_flags = keep_acl_flags
 
     @property
     def is_pipe(self) -> bool:

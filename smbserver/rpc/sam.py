@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 from smbserver.rpc.server_view import AccountView, ServerView
 from smbserver.rpc.translate import USERS_GROUP, USERS_GROUP_RID, account_sid
 from smbserver.rpc.well_known import (

@@ -5,13 +5,12 @@ from __future__ import annotations
 from struct import Struct
 from typing import Final
 
-from smbserver.nt.security import (
+from smbserver.nt.descriptor import (
     DACL_SECURITY_INFORMATION,
-    EVERYONE,
     GROUP_SECURITY_INFORMATION,
     OWNER_SECURITY_INFORMATION,
-    sid,
 )
+from smbserver.nt.sid import EVERYONE, sid
 from smbserver.rpc.rights import READ_CONTROL, USER
 
 _DESCRIPTOR = Struct("<BBHIIII")  # [MS-DTYP] 2.4.6

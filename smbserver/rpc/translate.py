@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 from smbserver.rpc.host_names import HostAnswer, HostQuestion
 from smbserver.rpc.server_view import ServerView
 from smbserver.rpc.well_known import (

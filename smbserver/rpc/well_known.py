@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 
 USE_USER: Final = 1
 USE_GROUP: Final = 2

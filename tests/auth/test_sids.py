@@ -10,7 +10,7 @@ from smbserver.auth import sids
 from smbserver.auth.accounts import upper_case
 from smbserver.auth.identity import ANONYMOUS, Identity
 from smbserver.auth.sids import GUEST_RID, UserSids, machine_sid, split_rid, user_rid, with_rid
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 
 NAMES = st.text(st.characters(exclude_characters='\\/:*?"<>|\0\n\r'), min_size=1, max_size=30)
 UNIQUE = st.lists(NAMES, unique_by=upper_case, max_size=20)

@@ -8,7 +8,7 @@ import pytest
 
 from smbserver.backend.base import Backend, Handle
 from smbserver.errors import StatusError
-from smbserver.nt import attributes, security, status
+from smbserver.nt import attributes, status
 from smbserver.nt.filetime import MAXIMUM
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path
@@ -378,15 +378,6 @@ def test_readonly_comes_and_goes(backend: Backend) -> None:
     handle.close()
 
 
-def test_security_descriptor(backend: Backend) -> None:
-    make(backend, "a")
-    handle = opened(backend, "a")
-    descriptor = handle.security_descriptor(security.OWNER_SECURITY_INFORMATION)
-    assert descriptor[:4] == b"\x01\x00\x00\x80"
-    assert len(descriptor) < len(handle.security_descriptor(security.OWNER_SECURITY_INFORMATION | 4))
-    handle.close()
-
-
 def test_removed_but_open_file_goes_on(backend: Backend) -> None:
     make(backend, "a", data=b"1")
     handle = opened(backend, "a")
@@ -426,7 +417,8 @@ def test_everything_fails_after_close_which_may_be_repeated(backend: Backend) ->
         handle.metadata,
         lambda: handle.set_times(1, 1, 1, None),
         lambda: handle.set_attributes(0),
-        lambda: handle.security_descriptor(1),
+        handle.descriptor,
+        handle.ownership,
     ):
         with fails(errno.EBADF):
             call()

@@ -17,6 +17,7 @@ from smbserver.errors import ConfigError
     [
         ("/srv/a", "/srv/a", ShareOptions()),
         ("/srv/a:ro", "/srv/a", ShareOptions(read_only=True)),
+        ("/a:hide-unreadable,keep-acl-flags", "/a", ShareOptions(hide_unreadable=True, keep_acl_flags=True)),
         ("x=/srv/a:owner=www-data", "x=/srv/a", ShareOptions(owner="www-data")),
         (
             "x=a:ro,owner=1000,group=staff,file-mode=0664,directory-mode=2775",
@@ -39,7 +40,7 @@ def test_options(text: str, place: str, options: ShareOptions) -> None:
     ("text", "message"),
     [
         ("/srv:onwer=ann", "unknown option 'onwer=ann' of a share; did you mean owner"),
-        ("/srv:ro,xyzzy", "unknown option 'xyzzy' of a share; there are ro, owner=, group=, file-mode=, directory"),
+        ("/srv:ro,xyzzy", "unknown option 'xyzzy' of a share; there are ro, hide-unreadable, keep-acl-flags, owner=, "),
         ("/srv:ro,owner", "unknown option 'owner'"),
         ("/srv:owner=a,owner=b", "owner= is given twice"),
         ("/srv:owner=,ro", "owner= has nothing behind it"),

@@ -40,6 +40,8 @@ path = "films"
 read_only = true
 encrypt = true
 comment = "no spoilers"
+hide_unreadable = true
+keep_acl_flags = true
 
 [[share]]
 name = "in"
@@ -73,7 +75,9 @@ def read(folder: Path, text: str | bytes, mode: int = 0o600) -> Layer:
 def test_every_key(tmp_path: Path) -> None:
     assert read(tmp_path, FULL) == Layer(
         shares=(
-            ShareSettings("films", f"{tmp_path}/films", True, True, "no spoilers"),
+            ShareSettings(
+                "films", f"{tmp_path}/films", True, True, "no spoilers", hide_unreadable=True, keep_acl_flags=True
+            ),
             ShareSettings(
                 "in",
                 "/srv/in",

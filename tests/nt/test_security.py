@@ -1,4 +1,4 @@
-"""SIDs and security descriptors, read back by a reader written from [MS-DTYP] 2.4 alone."""
+"""The descriptor made of a mode, read back by a reader written from [MS-DTYP] 2.4 alone."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smbserver.nt import access, security
+from smbserver.nt import access, descriptor, security, sid
+from smbserver.nt.descriptor import build
 
-ALL_PARTS = (
-    security.OWNER_SECURITY_INFORMATION | security.GROUP_SECURITY_INFORMATION | security.DACL_SECURITY_INFORMATION
-)
 ID = st.integers(0, 0xFFFFFFFF)
 MODE = st.integers(0, 0o7777)
 
@@ -85,23 +83,28 @@ def read_descriptor(data: bytes) -> Descriptor:
     return Descriptor(control, owner, group, dacl, end)
 
 
+def bytes_of(uid: int, gid: int, mode: int) -> bytes:
+    """The synthesized descriptor of a file, as it goes to a client."""
+    return build(security.descriptor_from_mode(sid.unix_user(uid), sid.unix_group(gid), mode))
+
+
 def test_sid_golden() -> None:
     """2.4.2.2: S-1-5-32-544, and the well-known Everyone."""
-    assert security.sid(5, 32, 544) == bytes.fromhex("01 02 000000000005 20000000 20020000")
-    assert bytes.fromhex("01 01 000000000001 00000000") == security.EVERYONE
-    assert read_sid(security.unix_user(1000), 0) == ("S-1-22-1-1000", 16)
-    assert read_sid(security.unix_group(100), 0) == ("S-1-22-2-100", 16)
+    assert sid.sid(5, 32, 544) == bytes.fromhex("01 02 000000000005 20000000 20020000")
+    assert bytes.fromhex("01 01 000000000001 00000000") == sid.EVERYONE
+    assert read_sid(sid.unix_user(1000), 0) == ("S-1-22-1-1000", 16)
+    assert read_sid(sid.unix_group(100), 0) == ("S-1-22-2-100", 16)
 
 
 def test_descriptor_golden() -> None:
     """Owner only: revision 1, control SELF_RELATIVE, owner at 20."""
-    assert security.descriptor_from_mode(1000, 100, 0o644, security.OWNER_SECURITY_INFORMATION) == bytes.fromhex(
+    assert build(descriptor.Descriptor(0, sid.unix_user(1000), None, None)) == bytes.fromhex(
         "01 00 0080 14000000 00000000 00000000 00000000 01 02 000000000016 01000000 e8030000"
     )
 
 
 def test_a_usual_file() -> None:
-    read = read_descriptor(security.descriptor_from_mode(1000, 100, 0o640, ALL_PARTS))
+    read = read_descriptor(bytes_of(1000, 100, 0o640))
     assert (read.owner, read.group) == ("S-1-22-1-1000", "S-1-22-2-100")
     assert read.dacl is not None
     assert [ace.sid for ace in read.dacl] == ["S-1-22-1-1000", "S-1-22-2-100", "S-1-1-0"]
@@ -114,20 +117,19 @@ def test_a_usual_file() -> None:
 
 
 @settings(deadline=None)
-@given(ID, ID, MODE, st.integers(0, 0xFFFFFFFF))
-def test_every_descriptor_is_read_back(uid: int, gid: int, mode: int, parts: int) -> None:
-    read = read_descriptor(security.descriptor_from_mode(uid, gid, mode, parts))
-    assert read.owner == (f"S-1-22-1-{uid}" if parts & security.OWNER_SECURITY_INFORMATION else None)
-    assert read.group == (f"S-1-22-2-{gid}" if parts & security.GROUP_SECURITY_INFORMATION else None)
-    has_dacl = bool(parts & security.DACL_SECURITY_INFORMATION)
-    assert (read.dacl is not None) == has_dacl
-    assert read.control == (0x8004 if has_dacl else 0x8000)  # SELF_RELATIVE, DACL_PRESENT
+@given(ID, ID, MODE)
+def test_every_descriptor_is_read_back(uid: int, gid: int, mode: int) -> None:
+    read = read_descriptor(bytes_of(uid, gid, mode))
+    assert read.owner == f"S-1-22-1-{uid}"
+    assert read.group == f"S-1-22-2-{gid}"
+    assert read.dacl is not None
+    assert read.control == 0x8004  # SELF_RELATIVE, DACL_PRESENT
 
 
 @settings(deadline=None)
 @given(ID, ID, MODE)
 def test_the_dacl_says_what_the_mode_says(uid: int, gid: int, mode: int) -> None:
-    read = read_descriptor(security.descriptor_from_mode(uid, gid, mode, ALL_PARTS))
+    read = read_descriptor(bytes_of(uid, gid, mode))
     assert read.dacl is not None
     for ace, bits in zip(read.dacl, (mode >> 6 & 7, mode >> 3 & 7, mode & 7), strict=True):
         assert (ace.kind, ace.flags) == (0, 0)  # ACCESS_ALLOWED, not inherited

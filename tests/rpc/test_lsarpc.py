@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from smbserver.nt import status
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 from smbserver.rpc.handles import FAULT_CONTEXT_MISMATCH, MAX_HANDLES
 from smbserver.rpc.host_names import HostAnswer
 from smbserver.rpc.pipe import RpcPipe

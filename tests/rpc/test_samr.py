@@ -8,7 +8,7 @@ from struct import pack
 import pytest
 
 from smbserver.nt import status
-from smbserver.nt.security import sid
+from smbserver.nt.sid import sid
 from smbserver.rpc.handles import FAULT_CONTEXT_MISMATCH
 from smbserver.rpc.pipe import RpcPipe
 from smbserver.rpc.rights import DOMAIN, SERVER, USER

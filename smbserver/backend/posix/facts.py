@@ -4,6 +4,7 @@ import os
 import stat
 from typing import Final
 
+from smbserver.backend.base import Ownership
 from smbserver.backend.posix.dos_attributes import STORED, DosAttributes
 from smbserver.backend.posix.kept_times import DiskTimes, believed
 from smbserver.nt import attributes
@@ -64,3 +65,8 @@ def metadata_of(
         file_id,
         is_directory,
     )
+
+
+def ownership_of(state: os.stat_result) -> Ownership:
+    """Whose a file is, and the nine bits of its mode."""
+    return Ownership(state.st_uid, state.st_gid, state.st_mode & 0o777)

@@ -8,24 +8,25 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from smbserver.backend.base import LockMirror, Ranges
+from smbserver.backend.base import LockMirror, Ownership, Ranges
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
-from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.facts import metadata_of, ownership_of
 from smbserver.backend.posix.kept_times import KeptTimes
 from smbserver.backend.posix.link_handle import link_metadata
 from smbserver.backend.posix.lock_mirror import PosixLockMirror
 from smbserver.backend.posix.page_cache import is_cached
 from smbserver.backend.posix.ranges import PosixRanges
 from smbserver.backend.posix.resolve import Resolver
+from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
+from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.filetime import to_unix_ns
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path
-from smbserver.nt.security import descriptor_from_mode
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class PosixHandle:
     """See `backend.base.Handle`. `path_only`: an O_PATH descriptor, for a file we may look at but not read."""
 
     __slots__ = (
+        "_acls",
         "_fd",
         "_held",
         "_hidden_by_name",
@@ -70,8 +72,10 @@ class PosixHandle:
         resolver: Resolver,
         root_device: int,
         path_only: bool,
+        acls: AclStore,
     ) -> None:
         self._fd = fd
+        self._acls = acls
         self.identity = (state.st_dev, state.st_ino)
         self.is_directory = is_directory
         self._path = path
@@ -259,7 +263,10 @@ class PosixHandle:
         created = self._created(dos)
         if not stat.S_ISDIR(state.st_mode) and not state.st_mode & _ANY_WRITE and not wanted & attributes.READONLY:
             # The mode says READONLY too, and would go on saying it.
+            descriptor = self.descriptor()
             os.chmod(self._target, stat.S_IMODE(state.st_mode) | stat.S_IWUSR)
+            if descriptor is not None:
+                self.set_descriptor(descriptor)  # it is believed beside the mode it was stored with
         unsettable = (dos.attributes or 0) & ~attributes.SETTABLE
         try:
             keep = kept_times.to_keep(before, disk, None, None, change_time)
@@ -302,10 +309,17 @@ class PosixHandle:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return self._target
 
-    def security_descriptor(self, parts: int) -> bytes:
-        """What the owner and the mode say."""
-        state = os.fstat(self._fd)
-        return descriptor_from_mode(state.st_uid, state.st_gid, state.st_mode, parts)
+    def descriptor(self) -> Descriptor | None:
+        """See `stored_acl`."""
+        return self._acls.load(self._target, os.fstat(self._fd))
+
+    def set_descriptor(self, descriptor: Descriptor) -> None:
+        """See `stored_acl`."""
+        self._acls.store(self._target, os.fstat(self._fd), descriptor)
+
+    def ownership(self) -> Ownership:
+        """From the file's inode."""
+        return ownership_of(os.fstat(self._fd))
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """Stream the directory; what cannot be shown (devices, links to outside, unmappable names) is left out."""

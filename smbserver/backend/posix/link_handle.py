@@ -5,24 +5,23 @@ One look is taken along it, beneath the root: Windows enters a link to a directo
 
 import errno
 import os
-import stat
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from smbserver.backend.base import LockMirror, Ranges
+from smbserver.backend.base import LockMirror, Ownership, Ranges
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.backend.posix import dos_attributes
-from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.facts import metadata_of, ownership_of
 from smbserver.backend.posix.link_text import read_target
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
+from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.filetime import to_unix_ns
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path
 from smbserver.nt.reparse_tags import IO_REPARSE_TAG_SYMLINK
-from smbserver.nt.security import descriptor_from_mode
 
 
 def link_metadata(
@@ -126,10 +125,17 @@ class PosixLinkHandle:
         """Nothing."""
         return 0
 
-    def security_descriptor(self, parts: int) -> bytes:
-        """What owner and mode say."""
-        state = os.fstat(self._fd)
-        return descriptor_from_mode(state.st_uid, state.st_gid, stat.S_IMODE(state.st_mode), parts)
+    def descriptor(self) -> Descriptor | None:
+        """A symbolic link can carry none."""
+        return None
+
+    def set_descriptor(self, descriptor: Descriptor) -> None:
+        """A symbolic link can carry none."""
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    def ownership(self) -> Ownership:
+        """The link's own."""
+        return ownership_of(os.fstat(self._fd))
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """A link is no directory, whatever it leads to."""

@@ -20,6 +20,7 @@ from smbserver.backend.posix.link_text import read_target, to_text
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.own_attributes import USER
 from smbserver.backend.posix.resolve import Resolver
+from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.nt.link_targets import Target, highest, rise
@@ -47,11 +48,13 @@ class PosixLinks:
         creation: Creation,
         parent: Callable[[Path], int],
         entry: FindEntry,
+        acls: AclStore,
     ) -> None:
         self._creation = creation
         self._resolver = resolver
         self._cache = cache
         self._device = device
+        self._acls = acls
         self._parent = parent
         self._entry = entry
 
@@ -141,7 +144,9 @@ class PosixLinks:
                 if mode is not None:
                     settle_mode(fd, mode)
                 self._cache.after_change(parent, before, added=name)
-                return PosixHandle(fd, os.fstat(fd), is_directory, path, self._resolver, self._device(), False)
+                return PosixHandle(
+                    fd, os.fstat(fd), is_directory, path, self._resolver, self._device(), False, self._acls
+                )
             except BaseException:
                 os.close(fd)
                 raise

@@ -6,11 +6,11 @@ import stat
 import zlib
 from typing import Final
 
-from smbserver.backend.base import Handle, Located, Symlinks
+from smbserver.backend.base import Handle, Located, Ownership, Symlinks
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
 from smbserver.backend.posix.disk_names import LINK_PREFIX, to_disk, to_wire
-from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.facts import metadata_of, ownership_of
 from smbserver.backend.posix.features import volume_features
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.link_handle import link_metadata
@@ -18,10 +18,12 @@ from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.permission import check_remove
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
+from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.syscalls import birth_time, rename_no_replace
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
+from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.filetime import from_unix_ns
 from smbserver.nt.hidden_names import HiddenNames
 from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
@@ -42,10 +44,27 @@ _NO_ROOM_FOR_ATTRIBUTES: Final = frozenset(
 class PosixLocated:
     """See `backend.base.Located`. `name` is the name on disk, `wanted` how the client spelled it (on disk)."""
 
-    __slots__ = ("identity", "is_root", "metadata", "name", "parent", "path", "target", "wanted")
+    __slots__ = (
+        "_acls",
+        "follow",
+        "identity",
+        "is_root",
+        "metadata",
+        "name",
+        "parent",
+        "path",
+        "place",
+        "state",
+        "target",
+        "wanted",
+    )
 
-    def __init__(self, parent: int, path: Path, name: str, wanted: str) -> None:
+    def __init__(self, parent: int, path: Path, name: str, wanted: str, acls: AclStore) -> None:
         self.parent = parent
+        self._acls = acls
+        self.state: os.stat_result | None = None
+        self.place: int | str = -1  # what the file's extended attributes are asked from
+        self.follow = False
         self.path = path
         self.name = name
         self.wanted = wanted
@@ -53,6 +72,21 @@ class PosixLocated:
         self.identity: Identity | None = None
         self.metadata: Metadata | None = None
         self.target = -1  # O_PATH descriptor of what a symbolic link leads to
+
+    def descriptor(self) -> Descriptor | None:
+        """See `stored_acl`."""
+        if self.state is None:
+            return None
+        return self._acls.load(self.place, self.state, self.follow)
+
+    def directory_descriptor(self) -> Descriptor | None:
+        """See `stored_acl`. The directory of the name, also when the name is a symbolic link."""
+        return None if self.is_root else self._acls.load(f"/proc/self/fd/{self.parent}")
+
+    def ownership(self) -> Ownership:
+        """From the lookup's stat."""
+        assert self.state is not None
+        return ownership_of(self.state)
 
     def close(self) -> None:
         """Close the descriptors of the lookup."""
@@ -90,11 +124,12 @@ class PosixBackend:
         self._place = os.path.abspath(root)
         self._know_root()
         self._cache = NameCache(many_users)
+        self._acls = AclStore(self._root)
         self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames(), symlinks)
         self._links: PosixLinks | None = None
         if symlinks is Symlinks.SHOWN:
             self._links = PosixLinks(
-                self._resolver, self._cache, lambda: self._device, self._creation, self._parent, self._entry
+                self._resolver, self._cache, lambda: self._device, self._creation, self._parent, self._entry, self._acls
             )
 
     @property
@@ -122,6 +157,11 @@ class PosixBackend:
         """The root directory's."""
         return self._created
 
+    @property
+    def keeps_descriptors(self) -> bool:
+        """Where the root has room for extended attributes; another file system mounted below may have none."""
+        return self._acls.is_possible
+
     def hides(self, name: str) -> bool:
         """By the patterns of the share."""
         return self._resolver.hidden.hides(name)
@@ -133,7 +173,7 @@ class PosixBackend:
         wire = path[-1]
         wanted = to_disk(wire)
         parent, above = self._resolver.directory(path[:-1])
-        located = PosixLocated(parent, (*above, wire), wanted, wanted)
+        located = PosixLocated(parent, (*above, wire), wanted, wanted, self._acls)
         try:
             state = self._look(located, wire, composed)
             if state is not None and stat.S_ISLNK(state.st_mode):
@@ -149,7 +189,7 @@ class PosixBackend:
         return located
 
     def _locate_root(self) -> PosixLocated:
-        located = PosixLocated(os.dup(self._root), (), ".", ".")
+        located = PosixLocated(os.dup(self._root), (), ".", ".", self._acls)
         try:
             self._describe(located, os.fstat(self._root))
         except BaseException:
@@ -193,12 +233,14 @@ class PosixBackend:
             raise StatusError(status.ACCESS_DENIED)  # devices, FIFOs and sockets are not files to a client
         located.identity = (state.st_dev, state.st_ino)
         hidden = not located.is_root and self._resolver.hidden.hides(located.path[-1])
+        located.state = state
         if located.target >= 0:
-            dos = dos_attributes.load(f"/proc/self/fd/{located.target}")
+            located.place, located.follow = f"/proc/self/fd/{located.target}", True
         elif located.is_root:
-            dos = dos_attributes.load(self._root)
+            located.place, located.follow = self._root, True
         else:
-            dos = dos_attributes.load(f"/proc/self/fd/{located.parent}/{located.name}", follow=False)
+            located.place, located.follow = f"/proc/self/fd/{located.parent}/{located.name}", False
+        dos = dos_attributes.load(located.place, located.follow)
         born = None
         if dos.creation_time is None:
             if located.target >= 0 or located.is_root:
@@ -222,7 +264,7 @@ class PosixBackend:
         except BaseException:
             os.close(fd)
             raise
-        return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, path_only)
+        return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, path_only, self._acls)
 
     def _open_link(self, located: PosixLocated) -> Handle:
         assert self._links is not None
@@ -254,7 +296,13 @@ class PosixBackend:
                 return fd, bool(_O_PATH) and flags == _O_PATH
         raise AssertionError("the last attempt returns or raises")
 
-    def create_file(self, located: Located, attributes: int, creation_time: int | None = None) -> PosixHandle:
+    def create_file(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> PosixHandle:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
         located = _free(located)
         gone = self._cache.gone(located.parent, located.path[-1]) if "~" in located.wanted else None
@@ -268,7 +316,7 @@ class PosixBackend:
             if gone is not None:
                 self._tunnel(located, fd, *gone)
             self._cache.after_change(located.parent, before, added=located.wanted)
-            return self._made(fd, located, False, attributes, creation_time)
+            return self._made(fd, located, False, attributes, creation_time, descriptor)
         except BaseException:
             os.close(fd)
             os.unlink(located.wanted, dir_fd=located.parent)  # a refused create leaves nothing
@@ -289,7 +337,13 @@ class PosixBackend:
         located.wanted = located.name = long
         located.path = (*located.path[:-1], wire)
 
-    def create_directory(self, located: Located, attributes: int, creation_time: int | None = None) -> PosixHandle:
+    def create_directory(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> PosixHandle:
         """Make the directory and open it."""
         located = _free(located)
         before = self._cache.before_change(located.parent)
@@ -301,7 +355,7 @@ class PosixBackend:
             try:
                 if mode is not None:
                     settle_mode(fd, mode)
-                return self._made(fd, located, True, attributes, creation_time)
+                return self._made(fd, located, True, attributes, creation_time, descriptor)
             except BaseException:
                 os.close(fd)
                 raise
@@ -310,7 +364,13 @@ class PosixBackend:
             raise
 
     def _made(
-        self, fd: int, located: PosixLocated, is_directory: bool, attributes: int, creation_time: int | None
+        self,
+        fd: int,
+        located: PosixLocated,
+        is_directory: bool,
+        attributes: int,
+        creation_time: int | None,
+        descriptor: Descriptor | None,
     ) -> PosixHandle:
         state = os.fstat(fd)
         if creation_time is None:
@@ -323,7 +383,9 @@ class PosixBackend:
         except OSError as error:
             if error.errno not in _NO_ROOM_FOR_ATTRIBUTES:
                 raise
-        return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False)
+        if descriptor is not None:
+            self._acls.store(fd, state, descriptor)
+        return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False, self._acls)
 
     def look_again(self) -> None:
         """The descriptor keeps its number, so that whoever has it goes on with the new directory."""

@@ -1,0 +1,38 @@
+"""SET_INFO of a file's security descriptor ([MS-SMB2] 3.3.5.21.3, [MS-FSA] 2.1.5.17)."""
+
+from smbserver.connection.work import Reply, Work
+from smbserver.errors import StatusError, WireError
+from smbserver.nt import changes, status
+from smbserver.nt import descriptor as sd
+from smbserver.nt.access_check import map_generic
+from smbserver.nt.descriptor_parts import KNOWN, TO_WRITE, check_rights, merge
+from smbserver.objects.file_access import descriptor_of
+from smbserver.objects.open import Open
+from smbserver.wire import set_info as wire
+
+
+def set_security(request: wire.SetInfoRequest, opened: Open, work: Work) -> Reply:
+    """Replace the named parts and store the whole.
+
+    Raises StatusError ACCESS_DENIED, INVALID_SECURITY_DESCR, INVALID_OWNER; OSError EOPNOTSUPP from a store without
+    room for descriptors, unless nothing would change.
+    """
+    parts = request.additional_information & KNOWN
+    check_rights(parts, opened.granted, TO_WRITE)
+    try:
+        given = sd.parse(bytes(request.data))
+    except WireError:
+        raise StatusError(status.INVALID_SECURITY_DESCR) from None
+    if opened.pipe is not None:
+        raise StatusError(status.NOT_SUPPORTED)
+    if not parts:
+        return Reply([wire.RESPONSE_BODY])
+    if opened.tree.share.keep_acl_flags and given.control & sd.SE_DACL_AUTO_INHERITED:
+        given = given._replace(control=given.control | sd.SE_DACL_AUTO_INHERIT_REQ)
+    token = work.token()
+    current = descriptor_of(opened.handle, token)
+    wanted = merge(current, given._replace(dacl=map_generic(given.dacl)), parts, token)
+    if wanted != current or opened.backend.keeps_descriptors:
+        opened.handle.set_descriptor(wanted)
+        opened.changed(changes.FILTER_SECURITY)
+    return Reply([wire.RESPONSE_BODY])
