@@ -449,6 +449,7 @@ def _made_share(
         snapshots,
         share.hide_unreadable,
         share.keep_acl_flags,
+        share.streams,
     )
 
 

@@ -134,8 +134,8 @@ _BINDING: Final = "ncacn_np:{host}"
 
 # Further shares over the folder of the first one, with their options (what stands behind the colon): some tests have
 # the name of one built in, others want a server that is set up otherwise and are sent there by SENT_TO.
-SHARES: Final = {"hideunread": "hide-unreadable", "acls_non_canonical": "keep-acl-flags"}
-SENT_TO: Final = {"smb2.acls_non_canonical*": "acls_non_canonical"}
+SHARES: Final = {"hideunread": "hide-unreadable", "acls_non_canonical": "keep-acl-flags", "no_streams": "nostreams"}
+SENT_TO: Final = {"smb2.create_no_streams*": "no_streams", "smb2.acls_non_canonical*": "acls_non_canonical"}
 
 
 def matches(test: str, patterns: Iterable[str]) -> bool:

@@ -7,14 +7,14 @@ every store raises; tests/backend/test_contract.py asks each of them.
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.link_targets import Target
-from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
+from smbserver.nt.metadata import Metadata, StreamFacts, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
@@ -184,6 +184,9 @@ class Handle(Protocol):
     def ranges(self) -> "Ranges":
         """For one request on a file's data; the handle must stay open meanwhile. Never blocks."""
 
+    def streams(self) -> "Streams":
+        """The streams of this file, for as long as the handle is open. Nothing is looked at yet."""
+
     def close(self) -> None:
         """Give back the handle. An OSError tells that what had been written is lost: it is closed all the same."""
 
@@ -227,6 +230,51 @@ class Ranges(Protocol):
         """Begin to do so, or end it."""
 
 
+@runtime_checkable
+class StreamHandle(Handle, Protocol):
+    """An open named stream: its data, and the times, attributes and protection of the file. Never a directory."""
+
+    stream: str
+    """Its name as it is stored."""
+
+    def renamed(self, name: str) -> None:
+        """The stream was renamed, perhaps through another handle."""
+
+
+class Streams(Protocol):
+    """The streams of one file or directory. Names are compared as file names are, and kept as they were given.
+
+    OSError EOPNOTSUPP where the store has none; EIO for a stream that cannot be made sense of, which is not absent.
+    """
+
+    def all(self) -> list[StreamFacts]:
+        """A file's unnamed stream first, then the named ones; never more than the store allows a file to have."""
+
+    def names(self) -> list[str]:
+        """Of the named streams."""
+
+    def find(self, name: str) -> str | None:
+        """The name as it is stored, None when there is no such stream."""
+
+    def open(self, name: str, write: bool) -> StreamHandle:
+        """Open a stream; the handle lives by itself. OSError ENOENT."""
+
+    def create(self, name: str) -> StreamHandle:
+        """Make an empty stream, open for both.
+
+        OSError EEXIST when there is one, ENAMETOOLONG for a name that cannot be stored, ENOSPC for one too many.
+        """
+
+    def replace(self, name: str) -> StreamHandle:
+        """As `open` for both, emptied: also where `open` says EIO."""
+
+    def remove(self, name: str) -> None:
+        """Remove a stream and its data. OSError ENOENT."""
+
+    def rename(self, name: str, to: str) -> None:
+        """Give a stream another name; an open handle must be told (`StreamHandle.renamed`). OSError ENOENT, EEXIST."""
+
+
 class Links(Protocol):
     """Symbolic links as things of their own, for a store that shows them. Their `reparse_tag` tells them from files.
 
@@ -254,6 +302,10 @@ class Backend(Protocol):
     @property
     def features(self) -> VolumeFeatures:
         """What holds for the volume of the root."""
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether files can have named streams here."""
 
     @property
     def links(self) -> Links | None:

@@ -11,7 +11,8 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Identity, Located, LockMirror, Ownership, Ranges
+from smbserver.backend.base import Identity, Located, LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.memory_streams import MemoryStreams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import attributes as attrs
@@ -48,6 +49,7 @@ class _Node:
         "links",
         "number",
         "opens",
+        "streams",
         "written",
     )
 
@@ -60,6 +62,7 @@ class _Node:
         self.opens = 0
         self.eas: tuple[Ea, ...] = ()  # ordered by name
         self.descriptor: Descriptor | None = None
+        self.streams: dict[str, _Entry] = {}  # by folded name
 
 
 class _File(_Node):
@@ -345,6 +348,10 @@ class MemoryHandle:
         """Memory has no holes, and every byte of a file is its own."""
         return PlainRanges(self)
 
+    def streams(self) -> Streams:
+        """What the node has."""
+        return MemoryStreams(self._volume, self, self._open())
+
     def close(self) -> None:
         """Give the handle back, and the room when nobody else keeps the file."""
         node, self._node = self._node, None
@@ -376,6 +383,11 @@ class MemoryBackend:
     def features(self) -> VolumeFeatures:
         """None of them."""
         return NO_FEATURES
+
+    @property
+    def has_streams(self) -> bool:
+        """Always."""
+        return True
 
     @property
     def serial_number(self) -> int:
@@ -425,6 +437,28 @@ class MemoryBackend:
             self.take(-node.units())
             node.data = bytearray()
             node.reserved = 0
+        for key in list(node.streams):
+            self.remove_stream(node, key)
+
+    def handle(self, node: "_File | _Directory", writes: bool) -> MemoryHandle:
+        """A further handle of a node."""
+        return MemoryHandle(self, node, self._identity(node), writes)
+
+    def add_stream(self, node: "_Node", name: str) -> "_File":
+        """An empty stream; it costs what an entry costs."""
+        now = self.now()
+        stream = _File(node.number, 0, now, now)
+        self.take(1)
+        node.streams[fold(name)] = _Entry(name, stream)
+        stream.links = 1
+        return stream
+
+    def remove_stream(self, node: "_Node", key: str) -> None:
+        """Its data live on while it is open."""
+        stream = node.streams.pop(key).node
+        self.take(-1)
+        stream.links = 0
+        self.release_if_gone(stream)
 
     def _walk(self, path: Path) -> tuple[_Directory, Path]:
         directory = self._root

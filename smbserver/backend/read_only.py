@@ -9,11 +9,22 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final, NoReturn
 
-from smbserver.backend.base import Backend, Handle, Identity, Links, Located, LockMirror, Ownership, Ranges
+from smbserver.backend.base import (
+    Backend,
+    Handle,
+    Identity,
+    Links,
+    Located,
+    LockMirror,
+    Ownership,
+    Ranges,
+    StreamHandle,
+    Streams,
+)
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.link_targets import Target
-from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
+from smbserver.nt.metadata import Metadata, StreamFacts, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
@@ -176,12 +187,72 @@ class ReadOnlyHandle:
         """To read."""
         return ReadOnlyRanges(self._inner.ranges())
 
+    def streams(self) -> Streams:
+        """To read."""
+        return ReadOnlyStreams(self._inner.streams(), self._marks, self._store)
+
     def close(self) -> None:
         """Give back the handle."""
         if not self._closed:
             self._closed = True
             self._store.opens -= 1
         self._inner.close()
+
+
+class ReadOnlyStreamHandle(ReadOnlyHandle):
+    """See `backend.base.StreamHandle`."""
+
+    __slots__ = ("stream",)
+
+    def __init__(self, inner: StreamHandle, marks: _Marks, store: "ReadOnlyBackend") -> None:
+        super().__init__(inner, marks, store)
+        self.stream = inner.stream
+
+    def renamed(self, name: str) -> None:
+        """Nobody can."""
+
+
+class ReadOnlyStreams:
+    """See `backend.base.Streams`."""
+
+    __slots__ = ("_inner", "_marks", "_store")
+
+    def __init__(self, inner: Streams, marks: _Marks, store: "ReadOnlyBackend") -> None:
+        self._inner = inner
+        self._marks = marks
+        self._store = store
+
+    def all(self) -> list[StreamFacts]:
+        """As the inner ones."""
+        return self._inner.all()
+
+    def names(self) -> list[str]:
+        """As the inner ones."""
+        return self._inner.names()
+
+    def find(self, name: str) -> str | None:
+        """As the inner ones."""
+        return self._inner.find(name)
+
+    def open(self, name: str, write: bool) -> StreamHandle:
+        """For reading, as files are."""
+        return ReadOnlyStreamHandle(self._inner.open(name, False), self._marks, self._store)
+
+    def create(self, name: str) -> StreamHandle:
+        """Refused."""
+        _refuse()
+
+    def replace(self, name: str) -> StreamHandle:
+        """Refused."""
+        _refuse()
+
+    def remove(self, name: str) -> None:
+        """Refused."""
+        _refuse()
+
+    def rename(self, name: str, to: str) -> None:
+        """Refused."""
+        _refuse()
 
 
 class ReadOnlyRanges:
@@ -265,6 +336,11 @@ class ReadOnlyBackend:
     def links(self) -> Links | None:
         """To look at."""
         return self._links
+
+    @property
+    def has_streams(self) -> bool:
+        """As the inner one."""
+        return self._inner.has_streams
 
     @property
     def features(self) -> VolumeFeatures:

@@ -54,6 +54,7 @@ configuration file (TOML; every key may be left out; relative paths start at the
   read_only = true              encrypt = false            comment = "no spoilers"
   owner = "www-data"            group = "www-data"         file_mode = "0664"           directory_mode = "2775"
   hide_files = ".*|Thumbs.db"   hide_unreadable = true      keep_acl_flags = false
+  streams = true
   symlinks = "inside"           snapshots = "/srv/.snapshots/%Y%m%d-%H%M"               snapshots_local = false
   [[user]]                      once for each user
   name = "ann"                  password = "secret"        then the file must not be readable by others

@@ -7,7 +7,7 @@ runs, except local programs; for those the backend compares identities and the o
 import errno
 from typing import Final
 
-from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink
+from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink, StreamHandle
 from smbserver.commands.create_access import (
     check_delete_on_close,
     check_overwrite,
@@ -17,6 +17,7 @@ from smbserver.commands.create_access import (
     maximal_of_new,
 )
 from smbserver.commands.create_arguments import (
+    ACTION_OF,
     DELEGATE,
     OVERWRITES,
     check_arguments,
@@ -29,6 +30,7 @@ from smbserver.commands.create_arguments import (
 )
 from smbserver.commands.create_caching import (
     CachingRequest,
+    MustWait,
     caching_request,
     caching_response,
     grant,
@@ -46,38 +48,27 @@ from smbserver.commands.create_ea import check_knowledge, requested_eas
 from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import wanted_path
 from smbserver.commands.create_response import create_response
+from smbserver.commands.create_stream import apply_kind, clear_streams, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.metadata import Metadata
-from smbserver.objects.changes import report_created
+from smbserver.nt.stream_names import UNNAMED, StreamName
+from smbserver.objects.changes import report_created, report_made
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import connect_pipe
 from smbserver.objects.server_view import caller_of
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState, Holder
-from smbserver.waiter import Waiter
 from smbserver.wire import create as wire
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
 _TRIES: Final = 3  # when a local program swaps the file between look and open
-_ACTION_OF: Final = {
-    attributes.FILE_SUPERSEDE: attributes.SUPERSEDED,
-    attributes.FILE_OVERWRITE: attributes.OVERWRITTEN,
-    attributes.FILE_OVERWRITE_IF: attributes.OVERWRITTEN,
-}
-
-
-class _MustWait(Exception):
-    """A break stands before the open: when the waiter resolves, everything is looked at again."""
-
-    def __init__(self, waiter: Waiter[None]) -> None:
-        self.waiter = waiter
 
 
 def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
-    """Open what the request names. Refused are: anything unknown, and streams."""
+    """Open what the request names."""
     tree = work.need_tree()
     session = work.need_session()
     if len(session.opens) >= MAX_OPENS:
@@ -94,7 +85,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
         work.check_user()
         try:
             opened, action, meta = _open_file(request, work, tree, tree.share.backend, durable)
-        except _MustWait as stop:
+        except MustWait as stop:
             if durable is not None:
                 creates, key = work.connection.server.files.creates, durable.key
                 creates.begin(key)
@@ -156,12 +147,12 @@ def _open_file(
     name = request.name
     if request.contexts or tree.share.snapshots is not None:
         name, backend = version_of(request, tree, backend)
-    path = wanted_path(name)
+    path, stream = wanted_path(name, tree.share.has_streams)
     if backend.read_only:
         durable = None  # there is nothing to lose, and its name could not be told from the live file's
     for _ in range(_TRIES):
         try:
-            return _open(request, work, tree, backend, path, durable)
+            return _open(request, work, tree, backend, path, stream, durable)
         except StoppedOnLink as stop:
             raise stopped_on_symlink(request.name, stop) from None
         except OSError as error:
@@ -176,27 +167,40 @@ def _open(
     tree: Tree,
     backend: Backend,
     path: names.Path,
+    stream: StreamName,
     durable: DurableRequest | None,
 ) -> tuple[Open, int, Metadata]:
     located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE)
     try:
-        caching = caching_request(request, work, located)
+        found = located.metadata
+        if stream is not UNNAMED:
+            request = apply_kind(request, stream, found)
+        caching = caching_request(request, work, located, stream.name)
         if durable is not None and durable.app_instance is not None and located.identity is not None:
-            displace(durable, work, tree, located.identity)
-        if located.metadata is not None:
-            handle, action, granted, maximal = _open_existing(request, work, tree, backend, located, caching)
+            displace(durable, work, tree, located.identity, stream.name)
+        if found is None:
+            made = for_the_file(request) if stream.name else request
+            handle, action, granted, maximal = _make(made, work, tree, backend, located)
+            if stream.name:
+                handle = stream_of_new_file(backend, located, handle, stream.name)
+        elif stream.name:
+            handle, action, granted, maximal = open_stream(request, work, tree, backend, located, stream.name, caching)
         else:
-            handle, action, granted, maximal = _make(request, work, tree, backend, located)
+            handle, action, granted, maximal = _open_existing(request, work, tree, backend, located, caching)
         try:
-            found = located.metadata
-            meta = found if found is not None and action == attributes.OPENED else handle.metadata()
-            opened = _enter(request, work, tree, backend, located, handle, granted)
+            if stream.name and action != attributes.OPENED:
+                _allocate(request, handle)
+            is_as_found = found is not None and action == attributes.OPENED and not stream.name
+            meta = found if found is not None and is_as_found else handle.metadata()
+            opened = _enter(request, work, tree, backend, located, handle, granted, stream.name)
             opened.maximal_access = maximal
         except BaseException:
             handle.close()
             raise
         opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
         grant(caching, work, opened)
+        if found is None and stream.name:
+            report_made(work.connection.server.files.watches, opened)
     finally:
         located.close()
     return opened, action, meta if opened.state.deferred is None else opened.shown(meta)
@@ -236,7 +240,7 @@ def _open_existing(
         deletes = options & attributes.FILE_DELETE_ON_CLOSE != 0
         wait = state.settle_open(key, wanted, request.share_access, overwrite, deletes)
         if wait is not None:
-            raise _MustWait(wait)
+            raise MustWait(wait)
     reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
     writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
     eas = requested_eas(request, backend.supports_eas) if overwrite else []
@@ -248,11 +252,13 @@ def _open_existing(
                 handle.set_eas(eas)
             handle.truncate(0)
             handle.set_attributes(overwritten_attributes(request))
+            if tree.share.has_streams:
+                clear_streams(handle, located, state, backend, tree)
             _allocate(request, handle)
     except BaseException:
         handle.close()
         raise
-    return handle, _ACTION_OF.get(disposition, attributes.OPENED), granted, maximal
+    return handle, ACTION_OF.get(disposition, attributes.OPENED), granted, maximal
 
 
 def _make(
@@ -298,9 +304,12 @@ def _enter(
     located: Located,
     handle: Handle,
     granted: int,
+    stream: str,
 ) -> Open:
     server = work.connection.server
-    holder = Holder(granted, request.share_access, located.path, backend)
+    if stream and isinstance(handle, StreamHandle):
+        stream = handle.stream  # as it is stored
+    holder = Holder(granted, request.share_access, located.path, backend, stream)
     state: FileState = server.files.enter(handle.identity, holder)
     return Open(
         server.new_open_id(),

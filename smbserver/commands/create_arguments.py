@@ -15,6 +15,11 @@ MAKES: Final = (
     attributes.FILE_OPEN_IF,
     attributes.FILE_OVERWRITE_IF,
 )
+ACTION_OF: Final = {
+    attributes.FILE_SUPERSEDE: attributes.SUPERSEDED,
+    attributes.FILE_OVERWRITE: attributes.OVERWRITTEN,
+    attributes.FILE_OVERWRITE_IF: attributes.OVERWRITTEN,
+}
 # [MS-SMB2] 2.2.13 has the server refuse them; a file id names what the client was never shown the way to.
 _UNSUPPORTED_OPTIONS: Final = (
     attributes.FILE_OPEN_BY_FILE_ID | attributes.FILE_RESERVE_OPFILTER | attributes.FILE_CREATE_TREE_CONNECTION

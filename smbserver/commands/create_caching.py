@@ -8,6 +8,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import attributes, status
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL, READ, WRITE, CacheKey
+from smbserver.waiter import Waiter
 from smbserver.wire import create as wire
 from smbserver.wire import create_contexts as contexts
 from smbserver.wire import oplock_break as levels
@@ -24,6 +25,13 @@ _FIRST_WITH_V2: Final = 0x0300
 _OF_DIRECTORIES: Final = 2  # a lease of the first version has no epoch and no parent: no use for a directory
 
 
+class MustWait(Exception):
+    """A break stands before the open: when the waiter resolves, everything is looked at again."""
+
+    def __init__(self, waiter: Waiter[None]) -> None:
+        self.waiter = waiter
+
+
 class CachingRequest(NamedTuple):
     """What an open wants to cache. `version` is 0 for an oplock; `parent_key` is empty when not given."""
 
@@ -34,7 +42,7 @@ class CachingRequest(NamedTuple):
     parent_key: bytes
 
 
-def caching_request(request: wire.CreateRequest, work: Work, located: Located) -> CachingRequest | None:
+def caching_request(request: wire.CreateRequest, work: Work, located: Located, stream: str) -> CachingRequest | None:
     """Read the oplock level or the lease context; None when nothing is asked for, or nothing that can be had.
 
     Raises StatusError INVALID_PARAMETER when the lease key belongs to another file.
@@ -42,13 +50,13 @@ def caching_request(request: wire.CreateRequest, work: Work, located: Located) -
     files = work.connection.server.files
     is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
     if located.metadata is not None:
-        is_directory = located.metadata.is_directory
+        is_directory = located.metadata.is_directory and not stream
     if request.requested_oplock_level == levels.LEVEL_LEASE:
         lease = _lease(request, work)
         if lease is None:
             return None
         cache = files.lease(lease.key)
-        if cache is not None and located.identity not in files.identities(cache):
+        if cache is not None and not files.is_of(cache, located.identity, stream):
             raise StatusError(status.INVALID_PARAMETER)
         return None if is_directory and lease.version != _OF_DIRECTORIES else lease
     wanted = _STATE_OF_LEVEL.get(request.requested_oplock_level, 0)

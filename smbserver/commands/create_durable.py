@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
+from smbserver.nt.stream_names import split_stream
 from smbserver.objects.durable import keeps_handle, open_of
 from smbserver.objects.open import Open
 from smbserver.objects.tree import Tree
@@ -154,8 +155,11 @@ def _take_back(durable: DurableRequest, number: int, request: wire.CreateRequest
 
 def _names(name: str, opened: Open) -> bool:
     try:
-        path = names.split(name)
+        file, stream = split_stream(name)
+        path = names.split(file)
     except StatusError:
+        return False
+    if names.fold(stream.name) != names.fold(opened.holder.stream):
         return False
     return [names.fold(each) for each in path] == [names.fold(each) for each in opened.path]
 
@@ -188,13 +192,13 @@ def durable_response(durable: DurableRequest, opened: Open) -> list[tuple[bytes,
     return [(wire.DURABLE_REQUEST_V2, contexts.DurableResponseV2(durability.timeout, 0).encode())]
 
 
-def displace(durable: DurableRequest, work: Work, tree: Tree, identity: Identity) -> None:
+def displace(durable: DurableRequest, work: Work, tree: Tree, identity: Identity, stream: str) -> None:
     """[MS-SMB2] 3.3.5.9.13: the same application runs elsewhere now, its opens on the node before are closed.
 
     Only those of the same user. Raises StatusError FILE_FORCED_CLOSED when the one that is there is the newer one.
     """
     server = work.connection.server
-    state = server.files.find(identity)
+    state = server.files.prepare(identity, stream)
     mine = durable.app_instance
     if state is None or mine is None:
         return

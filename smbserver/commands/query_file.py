@@ -21,9 +21,10 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         raise StatusError(status.INVALID_INFO_CLASS)
     if info_class in _NEED_READ_ATTRIBUTES:
         opened.need(access.FILE_READ_ATTRIBUTES)
-    last = opened.path[-1] if opened.path else ""
+    path = opened.holder.path
+    last = path[-1] if path else ""
     view = file_info.OpenView(
-        "\\".join(opened.path),
+        opened.name if opened.holder.stream else "\\".join(path),
         opened.granted,
         opened.mode,
         opened.position,

@@ -9,6 +9,7 @@ from smbserver.commands.query_volume import query_volume
 from smbserver.connection.work import Buffer, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
+from smbserver.nt.stream_names import DATA_TYPE
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import QUOTA, PipeHandle
 from smbserver.wire import file_info, fs_info
@@ -46,6 +47,8 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
             return query_ea(request, opened)
         if request.file_info_class == file_info.NORMALIZED_NAME and not dialect.preauth:
             raise StatusError(status.NOT_SUPPORTED)  # 3.3.5.20.1: from 3.1.1 on
+        if request.file_info_class == file_info.STREAM and opened.tree.share.has_streams:
+            return _streams(opened, room)
         return _fit(query_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
         return _fit(query_volume(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
@@ -62,6 +65,20 @@ def _fit(data: bytes, fixed: int, room: int) -> Reply:
         raise StatusError(status.INFO_LENGTH_MISMATCH, b"")
     body: list[Buffer] = [wire.encode_response(data[:room])]
     return Reply(body, status.BUFFER_OVERFLOW if len(data) > room else status.SUCCESS)
+
+
+def _streams(opened: Open, room: int) -> Reply:
+    """[MS-FSA] 2.1.5.12.29: as many whole entries as there is room for."""
+    if room < file_info.FIXED_SIZE[file_info.STREAM]:
+        raise StatusError(status.INFO_LENGTH_MISMATCH, b"")
+    streams = [
+        file_info.Stream(f":{each.name}:{DATA_TYPE}", each.end_of_file, each.allocation_size)
+        for each in opened.handle.streams().all()
+    ]
+    data = file_info.encode_streams(streams)
+    if len(data) <= room:
+        return Reply([wire.encode_response(data)])
+    return Reply([wire.encode_response(file_info.encode_streams(streams, room))], status.BUFFER_OVERFLOW)
 
 
 def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Reply:

@@ -37,6 +37,7 @@ def query_volume(request: wire.QueryInfoRequest, opened: Open) -> bytes:
             | fs_info.FILE_UNICODE_ON_DISK
             | (fs_info.FILE_PERSISTENT_ACLS if backend.keeps_descriptors else 0)
             | (fs_info.FILE_SUPPORTS_EXTENDED_ATTRIBUTES if backend.supports_eas else 0)
+            | (fs_info.FILE_NAMED_STREAMS if share.has_streams else 0)
             | (fs_info.FILE_READ_ONLY_VOLUME if share.read_only or backend.read_only else 0)
             | (fs_info.FILE_SUPPORTS_REPARSE_POINTS if backend.links is not None else 0)
             | _features(backend.features),

@@ -14,14 +14,15 @@ def set_disposition(data: memoryview, opened: Open, work: Work) -> Waiter[None] 
     if not file_info.decode_u8(data):
         opened.state.clear_delete()
         return None
-    if not opened.path:
+    if not opened.path and not opened.holder.stream:
         raise StatusError(status.CANNOT_DELETE)
     meta = opened.handle.metadata()
     if meta.attributes & attributes.READONLY:
         raise StatusError(status.CANNOT_DELETE)
     if meta.is_directory and not opened.handle.is_empty():
         raise StatusError(status.DIRECTORY_NOT_EMPTY)
-    opened.backend.check_remove(opened.path, opened.handle.identity)
+    if not opened.holder.stream:  # to remove a stream is to write to the file
+        opened.backend.check_remove(opened.path, opened.handle.identity)
     wait = opened.state.break_handles(opened.holder.key)
     if wait is None:
         opened.state.set_delete(opened.path, opened.backend, opened.tree.acting)

@@ -2,9 +2,11 @@
 
 from smbserver.backend.base import Located
 from smbserver.commands.previous_version import check_new_name
+from smbserver.commands.stream_rename import rename_stream
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
+from smbserver.nt.stream_names import split_stream, stream_path
 from smbserver.objects.changes import report_joined, report_linked, report_renamed
 from smbserver.objects.file_access import directory_rights, file_rights
 from smbserver.objects.open import Open
@@ -18,9 +20,18 @@ def set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | Non
     opened.need(access.DELETE)
     work.check_user()
     target = file_info.decode_rename(data)
+    if target.name.startswith(":"):
+        return rename_stream(target, opened, work)
     old, new = _target_path(target, opened)
     files = work.connection.server.files
     _check_directory(new[:-1], opened, work)
+    if ":" in new[-1]:
+        raise StatusError(status.OBJECT_NAME_INVALID)  # a stream is renamed by its own name alone
+    if opened.state.file.streams:
+        wait = opened.state.break_stream_handles(opened.holder.key)
+        if wait is not None:
+            return wait
+        raise StatusError(status.ACCESS_DENIED)  # as smb2.streams.basefile-rename-with-open-stream shows of Windows
     if opened.handle.is_directory:
         wait = files.break_handles_below(opened.backend, old, opened.holder.key)
         if wait is not None:
@@ -90,7 +101,7 @@ def _free_target(files: FileTable, identity: Identity, opened: Open) -> Waiter[N
     state = files.find(identity)
     if state is None:
         return None
-    wait = state.break_handles(opened.holder.key)
+    wait = state.break_handles(opened.holder.key) or state.break_stream_handles(opened.holder.key)
     if wait is None:
         raise StatusError(status.ACCESS_DENIED)
     return wait
@@ -101,7 +112,10 @@ def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Pa
         raise StatusError(status.INVALID_PARAMETER)
     name = target.name.removeprefix("\\")
     check_new_name(name, opened)
-    new = names.split(name)
+    file, stream = split_stream(name)
+    new = names.split(file)
+    if stream.name and new:
+        new = stream_path(new, stream.name)
     old = opened.path
     if not old or not new:
         raise StatusError(status.ACCESS_DENIED)  # the root of a share has no other name

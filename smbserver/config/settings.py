@@ -56,6 +56,7 @@ class ShareSettings:
     symlinks: Symlinks = Symlinks.INSIDE
     snapshots: str = ""
     snapshots_local: bool = False
+    streams: bool = True  # named streams, where the file system has room for them
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > MAX_SHARE_NAME or not _FORBIDDEN.isdisjoint(self.name):

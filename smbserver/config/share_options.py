@@ -14,7 +14,8 @@ _INHERIT_WORD: Final = "inherit"
 _READ_ONLY: Final = "ro"
 _HIDE_UNREADABLE: Final = "hide-unreadable"
 _KEEP_ACL_FLAGS: Final = "keep-acl-flags"
-_FLAGS: Final = (_READ_ONLY, _HIDE_UNREADABLE, _KEEP_ACL_FLAGS)
+_NO_STREAMS: Final = "nostreams"
+_FLAGS: Final = (_READ_ONLY, _NO_STREAMS, _HIDE_UNREADABLE, _KEEP_ACL_FLAGS)
 _KEYS: Final = ("owner", "group", "file-mode", "directory-mode", "hide")
 _BETWEEN_PATTERNS: Final = "|"  # in no name
 _MAX_PATTERNS: Final = 64  # each is tried on every entry of a listing
@@ -35,6 +36,7 @@ class ShareOptions:
     hide_files: tuple[str, ...] = hidden_names.DEFAULT
     hide_unreadable: bool = False
     keep_acl_flags: bool = False
+    streams: bool = True
 
 
 def split_options(text: str) -> tuple[str, ShareOptions]:
@@ -68,6 +70,7 @@ def split_options(text: str) -> tuple[str, ShareOptions]:
         hidden_names.DEFAULT if "hide" not in given else patterns(given["hide"]),
         _HIDE_UNREADABLE in flags,
         _KEEP_ACL_FLAGS in flags,
+        _NO_STREAMS not in flags,
     )
     return rest, options
 

@@ -215,7 +215,7 @@ def _top(table: _Table, folder: str) -> Layer:
 def _share(table: _Table, folder: str) -> ShareSettings:
     name, path = table.need("name"), table.need("path")
     read_only, encrypt = table.flag("read_only") or False, table.flag("encrypt") or False
-    comment = table.text("comment") or ""
+    comment, streams = table.text("comment") or "", table.flag("streams") is not False
     owner, group = table.text("owner") or "", table.text("group") or ""
     file_mode, directory_mode = table.convert("file_mode", octal_mode), table.convert("directory_mode", octal_mode)
     hidden = table.convert("hide_files", patterns)
@@ -226,7 +226,8 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     if not path:
         raise table.problem("path", "path is empty")
     full = words.share_path(path, folder)
-    made = partial(ShareSettings, name, full, read_only, encrypt, comment, hide_unreadable=hide, keep_acl_flags=keep)
+    made = partial(ShareSettings, name, full, read_only, encrypt, comment, streams=streams)
+    made = partial(made, hide_unreadable=hide, keep_acl_flags=keep)
     if hidden is not None:
         made = partial(made, hide_files=hidden)
     table.check("name", made)

@@ -60,6 +60,7 @@ def share(text: str) -> ShareSettings:
         ShareSettings,
         path=path,
         read_only=options.read_only,
+        streams=options.streams,
         owner=options.owner,
         group=options.group,
         file_mode=options.file_mode,

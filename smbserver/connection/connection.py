@@ -195,12 +195,15 @@ class Connection:
                 self.distort(work, reply)
             if not work.credits_granted and work.command != header.CANCEL:
                 granted += self.credits.grant(work.credits_requested)
-            if index == last:
+            if not last:
                 parts = self._message(work, reply, granted, 0, 0)
-            else:
+            else:  # the last one of several is padded too (3.3.4.1.3), and leads nowhere
                 length = header.SIZE + sum(map(len, reply.buffers))
                 padding = -length % 8
-                parts = self._message(work, reply, 0, length + padding, padding)
+                is_last = index == last
+                parts = self._message(
+                    work, reply, granted if is_last else 0, 0 if is_last else length + padding, padding
+                )
             if reply.on_wire is not None:
                 reply.on_wire(parts)
             out += parts

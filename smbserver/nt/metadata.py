@@ -24,6 +24,14 @@ class Metadata(NamedTuple):
     ea_size: int = 0
 
 
+class StreamFacts(NamedTuple):
+    """One stream of a file; `name` is empty for the unnamed one, sizes are bytes."""
+
+    name: str
+    end_of_file: int
+    allocation_size: int
+
+
 class VolumeSpace(NamedTuple):
     """Room on a volume, in units of `unit` bytes."""
 

@@ -3,16 +3,24 @@
 from smbserver.nt.attributes import CREATED, OPENED
 from smbserver.nt.changes import (
     ACTION_ADDED,
+    ACTION_ADDED_STREAM,
     ACTION_MODIFIED,
+    ACTION_MODIFIED_STREAM,
     ACTION_REMOVED,
+    ACTION_REMOVED_STREAM,
     FILTER_ATTRIBUTES,
+    FILTER_FILE_NAME,
     FILTER_OVERWRITTEN,
     FILTER_REPLACED,
+    FILTER_STREAM_NAME,
+    FILTER_STREAM_SIZE,
+    FILTER_STREAM_WRITE,
     Change,
     name_filter,
     renamed,
 )
 from smbserver.nt.names import Path
+from smbserver.nt.stream_names import stream_path
 from smbserver.objects.open import Open
 from smbserver.sharing.notify import WatchTable
 
@@ -21,11 +29,32 @@ def report_created(watches: WatchTable, opened: Open, action: int) -> None:
     """After a CREATE with this create action; one that only opened has changed nothing."""
     if action == OPENED:
         return
-    if action == CREATED:
+    if opened.holder.stream:
+        path = stream_path(opened.path, opened.holder.stream)
+        if action == CREATED:
+            change = Change(ACTION_ADDED_STREAM, FILTER_STREAM_NAME, path)
+        else:
+            change = Change(ACTION_MODIFIED_STREAM, FILTER_STREAM_SIZE | FILTER_STREAM_WRITE, path)
+    elif action == CREATED:
         change = Change(ACTION_ADDED, name_filter(opened.handle.is_directory), opened.path)
     else:
         change = Change(ACTION_MODIFIED, FILTER_OVERWRITTEN, opened.path)
     watches.report(opened.backend, (change,), opened.holder)
+
+
+def report_made(watches: WatchTable, opened: Open) -> None:
+    """After a CREATE of a stream that had to make its file first."""
+    watches.report(opened.backend, (Change(ACTION_ADDED, FILTER_FILE_NAME, opened.path),), opened.holder)
+
+
+def report_stream_renamed(watches: WatchTable, opened: Open, old: str) -> None:
+    """After a stream of the open file got the name that the open has now; [MS-FSA] has no action for that."""
+    gone = Change(ACTION_REMOVED_STREAM, FILTER_STREAM_NAME, stream_path(opened.path, old))
+    changes: tuple[Change, ...] = (gone,)
+    if opened.holder.stream:
+        come = Change(ACTION_ADDED_STREAM, FILTER_STREAM_NAME, stream_path(opened.path, opened.holder.stream))
+        changes = (gone, come)
+    watches.report(opened.backend, changes, opened.holder)
 
 
 def report_renamed(watches: WatchTable, opened: Open, old: Path, new: Path, replaced: Path | None) -> None:

@@ -8,17 +8,27 @@ from contextlib import ExitStack, nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from smbserver.backend.acting import ActsAs
-from smbserver.backend.base import Backend, Handle
+from smbserver.backend.base import Backend, Handle, StreamHandle
 from smbserver.errors import StatusError
 from smbserver.nt import status
-from smbserver.nt.changes import ACTION_MODIFIED, ACTION_REMOVED, FILTER_WRITTEN, Change, name_filter
+from smbserver.nt.changes import (
+    ACTION_MODIFIED,
+    ACTION_MODIFIED_STREAM,
+    ACTION_REMOVED,
+    ACTION_REMOVED_STREAM,
+    FILTER_STREAM_NAME,
+    FILTER_WRITTEN,
+    Change,
+    name_filter,
+)
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.names import Path, Pattern
+from smbserver.nt.stream_names import full_name, stream_path
 from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.channel_sequence import ChannelSequence
 from smbserver.sharing.deferred_write import DeferredWrite
-from smbserver.sharing.file_state import FileState, FileTable, Holder
+from smbserver.sharing.file_state import FileState, FileTable, Gone, Holder
 
 if TYPE_CHECKING:
     from smbserver.objects.session import Session
@@ -182,6 +192,21 @@ class Open:
         except OSError as error:  # no room for attributes, or not ours to change: the data are written all the same
             log.info("%r is not marked as changed: %s", "\\".join(self.path), error)
 
+    @property
+    def name(self) -> str:
+        """Path and stream as information classes tell them ([MS-FSCC] 2.4.32)."""
+        return full_name("\\".join(self.path), self.holder.stream)
+
+    def stream_renamed(self, name: str) -> None:
+        """The named stream that is open here has another name from now on."""
+        if isinstance(self.handle, StreamHandle):
+            self.handle.renamed(name)
+
+    def exchange_handle(self, handle: Handle) -> None:
+        """Go on with another handle, of the same file; the old one must not be in use by a thread."""
+        old, self.handle = self.handle, handle
+        old.close()
+
     def hold(self) -> None:
         """A thread is about to use the handle."""
         self._running += 1
@@ -227,28 +252,54 @@ class Open:
         if self.cursor is not None:
             self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
             self.cursor = None
-        delete_path, delete_as = self.state.delete_path, self.state.delete_as
-        removed = False
-        if files.leave(self.state, self.holder) and delete_path is not None:
-            try:
-                with delete_as or nullcontext():
-                    self.backend.remove(delete_path, self.handle.identity)
-                removed = True
-            except (OSError, StatusError) as error:
-                # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
-                # the directory above may be gone (StatusError).
-                log.info("not deleted at its last close: %r: %s", "\\".join(delete_path), error)
+        state = self.state
+        file = state.base or state
+        gone = files.leave(state, self.holder)
+        removed = gone is not Gone.NOTHING and self._remove(gone, file.delete_path)
         problem = None if self._running else self._close_handle()
-        if removed and delete_path is not None:
-            gone = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), delete_path)
-            files.watches.report(self.backend, (gone,), self.holder)
-        elif self.state.changes:
-            change = Change(ACTION_MODIFIED, self.state.changes, self.holder.path)
-            self.state.changes = 0
-            files.watches.report_content(self.backend, change)
-        if self.holder.has_written and not removed:
+        if removed or state.changes or file.changes:
+            self._report(files, gone if removed else Gone.NOTHING, file.delete_path)
+        if self.holder.has_written and not (removed and gone is Gone.FILE):
             files.directory_leases.changed(self.backend, self.holder.path, self.holder)
         return problem
+
+    def _remove(self, gone: Gone, path: Path | None) -> bool:
+        """Whether what was to go with its last open is gone now."""
+        state = self.state if gone is Gone.STREAM else self.state.file
+        try:
+            with state.delete_as or nullcontext():
+                if gone is Gone.STREAM:
+                    self.handle.streams().remove(self.holder.stream)
+                elif path is not None:
+                    self.backend.remove(path, self.handle.identity)
+        except (OSError, StatusError) as error:
+            # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
+            # the directory above may be gone (StatusError).
+            log.info("not deleted at its last close: %r: %s", self.name, error)
+            return False
+        return True
+
+    def _report(self, files: FileTable, gone: Gone, path: Path | None) -> None:
+        """Tell the watches what the end of this open means, in the order of [MS-FSA] 2.1.5.5 phase 5."""
+        if gone is Gone.FILE and path is not None:
+            removed = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), path)
+            files.watches.report(self.backend, (removed,), self.holder)
+            return
+        if gone is Gone.STREAM:
+            stream = stream_path(self.holder.path, self.holder.stream)
+            files.watches.report(
+                self.backend, (Change(ACTION_REMOVED_STREAM, FILTER_STREAM_NAME, stream),), self.holder
+            )
+        file = self.state.file
+        if file.changes:
+            change = Change(ACTION_MODIFIED, file.changes, self.holder.path)
+            file.changes = 0
+            files.watches.report_content(self.backend, change)
+        if self.state is not file and self.state.changes and gone is not Gone.STREAM:
+            stream = stream_path(self.holder.path, self.holder.stream)
+            change = Change(ACTION_MODIFIED_STREAM, self.state.changes, stream)
+            self.state.changes = 0
+            files.watches.report_content(self.backend, change)
 
 
 def _entered(acting: ActsAs) -> ExitStack:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ownership, Ranges
+from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ownership, Ranges, Streams
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
@@ -235,6 +235,10 @@ class PipeHandle:
         """A pipe has no ranges."""
         _refuse()
 
+    def streams(self) -> Streams:
+        """A pipe has none."""
+        _refuse()
+
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """A pipe is no directory."""
         _refuse()
@@ -251,6 +255,7 @@ class PipeStore:
     read_only = False
 
     def __init__(self, created: int) -> None:
+        self.has_streams = False
         self.serial_number = 0
         self.features = NO_FEATURES
         self.supports_eas = False

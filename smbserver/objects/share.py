@@ -10,7 +10,7 @@ class Share:
 
     `owner`: the local user whom everybody acts as here; `group`: the gid that takes the place of everybody's own.
     `snapshots`: its previous versions. `hide_unreadable`: listings leave out what their reader may not read.
-    `keep_acl_flags`: see `config.settings`.
+    `keep_acl_flags`: see `config.settings`. `has_streams`: files may have named streams.
     """
 
     __slots__ = (
@@ -18,6 +18,7 @@ class Share:
         "comment",
         "encrypt",
         "group",
+        "has_streams",
         "hide_unreadable",
         "keep_acl_flags",
         "name",
@@ -38,6 +39,7 @@ class Share:
         snapshots: Snapshots | None = None,
         hide_unreadable: bool = False,
         keep_acl_flags: bool = False,
+        streams: bool = True,
     ) -> None:
         self.name = name
         self.backend = backend
@@ -49,6 +51,7 @@ class Share:
         self.snapshots = snapshots
         self.hide_unreadable = hide_unreadable
         self.keep_acl_flags = keep_acl_flags
+        self.has_streams = streams and backend is not None and backend.has_streams
 
     @property
     def is_pipe(self) -> bool:

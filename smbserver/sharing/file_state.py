@@ -1,12 +1,16 @@
-"""One FileState per file identity: who has it open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2)."""
+"""One FileState per open stream: who has it open, how, and whether it is going ([MS-FSA] 2.1.1.3, 2.1.5.1.2).
 
-from collections.abc import Callable, Sequence
+The state of the unnamed stream also stands for the file: it is there while any stream of it is open.
+"""
+
+import enum
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
 from smbserver.errors import StatusError
-from smbserver.nt import access, status
-from smbserver.nt.names import Path
+from smbserver.nt import access, changes, status
+from smbserver.nt.names import Path, fold
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
 from smbserver.sharing.deferred_write import DeferredWrite
@@ -30,7 +34,8 @@ _SHARED: Final = _READS | _WRITES | access.DELETE  # an open without any of thes
 
 
 class Holder:
-    """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames.
+    """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames, as
+    does `stream`, the name of a named one.
 
     `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with one
     key take nothing from each other. `parent_key` is the lease of the file's directory that need not hear of what this
@@ -50,14 +55,16 @@ class Holder:
         "parent_key",
         "path",
         "share_access",
+        "stream",
         "volume",
         "watch",
     )
 
-    def __init__(self, granted: int, share_access: int, path: Path, volume: object) -> None:
+    def __init__(self, granted: int, share_access: int, path: Path, volume: object, stream: str = "") -> None:
         self.granted = granted
         self.share_access = share_access
         self.path = path
+        self.stream = stream
         self.volume = volume
         self.cache: Cache | None = None
         self.key: CacheKey | None = None
@@ -70,15 +77,26 @@ class Holder:
         self.durability: Durability | None = None
 
 
+class Gone(enum.IntEnum):
+    """What a last open leaves to be removed."""
+
+    NOTHING = 0
+    FILE = 1
+    STREAM = 2
+
+
 class FileState:
-    """What all opens of one file have in common. `locks` is None while nobody has locked a range; `changes` are the
+    """What all opens of one stream have in common. `locks` is None while nobody has locked a range; `changes` are the
     filter bits of what nobody was told of yet.
+
+    `base` is the file's state, None if this is it; then `streams` are the states of named streams, by folded name.
     """
 
     __slots__ = (
         "_lock_register",
         "_outbox",
         "_watches",
+        "base",
         "caches",
         "changes",
         "deferred",
@@ -89,10 +107,23 @@ class FileState:
         "identity",
         "lacks_archive",
         "locks",
+        "stream",
+        "streams",
     )
 
-    def __init__(self, identity: Identity, outbox: Outbox, lock_register: LockRegister, watches: WatchTable) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        outbox: Outbox,
+        lock_register: LockRegister,
+        watches: WatchTable,
+        stream: str = "",
+        base: "FileState | None" = None,
+    ) -> None:
         self.identity = identity
+        self.stream = stream  # folded
+        self.base = base
+        self.streams: dict[str, FileState] = {}
         self.locks: ByteLocks | None = None
         self._lock_register = lock_register
         self.caches: list[Cache] = []
@@ -108,15 +139,20 @@ class FileState:
 
     @property
     def delete_pending(self) -> bool:
-        """True when the file goes with its last close."""
+        """True when the stream, or the file if it is the unnamed one, goes with its last close."""
         return self.delete_path is not None
+
+    @property
+    def file(self) -> "FileState":
+        """The state that stands for the file."""
+        return self if self.base is None else self.base
 
     def check_open(self, granted: int, share_access: int) -> None:
         """Refuse an open that conflicts: DELETE_PENDING, SHARING_VIOLATION ([MS-FSA] 2.1.5.1.2.2).
 
         An open without rights to data or DELETE, whatever its share mode, neither conflicts nor is conflicted with.
         """
-        if self.delete_path is not None:
+        if self.delete_path is not None or (self.base is not None and self.base.delete_path is not None):
             raise StatusError(status.DELETE_PENDING)
         if not granted & _SHARED:
             return
@@ -151,6 +187,30 @@ class FileState:
                 wait = cache.wait()
         if wait is None and collides:
             raise StatusError(status.SHARING_VIOLATION)
+        if wait is None and self.streams and granted & access.DELETE:
+            return self._settle_streams(key)
+        return wait
+
+    def _settle_streams(self, key: CacheKey | None) -> Waiter[None] | None:
+        """To delete a file is to delete its streams: whoever has one open must share that, as smb2.streams.delete
+        shows of Windows. Raises StatusError SHARING_VIOLATION.
+        """
+        for state in self.streams.values():
+            if any(
+                holder.granted & _SHARED and not holder.share_access & access.FILE_SHARE_DELETE
+                for holder in state.holders
+            ):
+                wait = state.break_handles(key)
+                if wait is None:
+                    raise StatusError(status.SHARING_VIOLATION)
+                return wait
+        return None
+
+    def break_stream_handles(self, key: CacheKey | None) -> Waiter[None] | None:
+        """As `break_handles`, of all named streams of the file."""
+        wait: Waiter[None] | None = None
+        for state in self.file.streams.values():
+            wait = state.break_handles(key) or wait
         return wait
 
     def _others_hold(self, key: CacheKey | None, bits: int) -> bool:
@@ -275,8 +335,17 @@ class FileState:
             watch.end(code)
 
     def changed(self, holder: Holder, matches: int) -> None:
-        """Data or attributes were changed through this open. It is told when an open of the file ends."""
-        self.changes |= matches
+        """Data or attributes were changed through this open. It is told when an open of the file ends.
+
+        What was done to the data of a named stream is the stream's, all else the file's ([MS-FSA] 2.1.5.4, 2.1.5.15.2).
+        """
+        if self.base is None:
+            self.changes |= matches
+        elif matches & changes.FILTER_SIZE:
+            self.changes |= changes.FILTER_STREAM_SIZE | changes.FILTER_STREAM_WRITE
+            self.base.changes |= matches & ~changes.FILTER_WRITTEN
+        else:
+            self.base.changes |= matches
         holder.has_written = True
         if self._watches.ledger is not None:
             self._watches.ledger.own_content(holder.volume, holder.path)
@@ -328,10 +397,10 @@ class FileTable:
         state = self._lease_files.get(key)
         return None if state is None else state.find_cache(key)
 
-    def identities(self, cache: Cache) -> set[Identity]:
-        """The file a lease belongs to, as a set of at most one."""
+    def is_of(self, cache: Cache, identity: Identity | None, stream: str = "") -> bool:
+        """Whether a lease belongs to this stream of this file."""
         state = self._lease_files.get(cache.key)
-        return set() if state is None else {state.identity}
+        return state is not None and state.identity == identity and state.stream == fold(stream)
 
     def grant(
         self,
@@ -372,14 +441,31 @@ class FileTable:
         return len(self._states)
 
     def find(self, identity: Identity) -> FileState | None:
-        """The state of a file somebody has open."""
+        """The state of a file somebody has open, perhaps only a named stream of it."""
         return self._states.get(identity)
+
+    def prepare(self, identity: Identity, stream: str) -> FileState | None:
+        """What an open of this stream must settle with: its state, or one that nobody has entered; None when nothing of
+        the file is open.
+        """
+        file = self._states.get(identity)
+        if file is None or not stream:
+            return file
+        key = fold(stream)
+        return file.streams.get(key) or FileState(identity, self.outbox, self.locks, self.watches, key, file)
 
     def enter(self, identity: Identity, holder: Holder) -> FileState:
         """Add an open that `check_open` has let through."""
         state = self._states.get(identity)
         if state is None:
             state = self._states[identity] = FileState(identity, self.outbox, self.locks, self.watches)
+        if holder.stream:
+            key, file = fold(holder.stream), state
+            named = file.streams.get(key)
+            if named is None:
+                named = FileState(identity, self.outbox, self.locks, self.watches, key, file)
+                file.streams[key] = named
+            state = named
         state.holders.append(holder)
         return state
 
@@ -390,8 +476,8 @@ class FileTable:
         state.identity = identity
         self._states[identity] = state
 
-    def leave(self, state: FileState, holder: Holder) -> bool:
-        """Remove an open. True when it was the last one and the file is to be deleted now."""
+    def leave(self, state: FileState, holder: Holder) -> Gone:
+        """Remove an open. What is to be removed now, because it was the last one."""
         if state.locks is not None:
             state.locks.release(holder)
         if holder.durability is not None:
@@ -401,16 +487,45 @@ class FileTable:
         state.end_watch(holder, status.NOTIFY_CLEANUP)
         state.holders.remove(holder)
         if state.holders:
-            return False
-        del self._states[state.identity]
+            return Gone.NOTHING
         if state.locks is not None:
             state.locks.end()
-        return state.delete_pending
+            state.locks = None
+        file = state.base or state
+        if state is not file:
+            del file.streams[state.stream]
+        if not file.holders and not file.streams:
+            del self._states[file.identity]
+            if file.delete_pending:
+                return Gone.FILE
+        return Gone.STREAM if state is not file and state.delete_pending else Gone.NOTHING
+
+    def stream_renamed(self, state: FileState, name: str) -> None:
+        """A named stream is called `name` from now on; "" makes it the unnamed one, which nobody has open."""
+        file = state.file
+        del file.streams[state.stream]
+        state.stream = fold(name)
+        for holder in state.holders:
+            holder.stream = name
+        if name:
+            file.streams[state.stream] = state
+            return
+        self._states[state.identity] = state
+        state.base, state.streams = None, file.streams
+        state.delete_path, state.delete_volume, state.delete_as = file.delete_path, file.delete_volume, file.delete_as
+        state.changes = file.changes
+        for other in state.streams.values():
+            other.base = state
+
+    def _all(self) -> Iterator[FileState]:
+        for state in self._states.values():
+            yield state
+            yield from state.streams.values()
 
     def renamed(self, volume: object, old: Path, new: Path) -> None:
         """A name of this volume has moved: opens through it, watches and what was to be deleted follow."""
         self.watches.renamed(volume, old, new)
-        for state in self._states.values():
+        for state in self._all():
             for holder in state.holders:
                 if holder.volume is volume and holder.path == old:
                     is_leased = holder.cache is not None and holder.cache.is_directory
@@ -425,11 +540,11 @@ class FileTable:
     def break_handles_below(self, volume: object, directory: Path, key: CacheKey | None) -> Waiter[None] | None:
         """As FileState.break_handles for everything inside a directory ([MS-FSA] 2.1.4.2)."""
         wait: Waiter[None] | None = None
-        for state in self._states.values():
+        for state in self._all():
             if state.caches and any(_is_below(holder, volume, directory) for holder in state.holders):
                 wait = state.break_handles(key) or wait
         return wait
 
     def has_open_below(self, volume: object, directory: Path) -> bool:
         """Whether anything inside a directory is open: such a directory cannot be renamed ([MS-FSA] 2.1.5.14.11)."""
-        return any(_is_below(holder, volume, directory) for state in self._states.values() for holder in state.holders)
+        return any(_is_below(holder, volume, directory) for state in self._all() for holder in state.holders)

@@ -152,15 +152,24 @@ class Stream(NamedTuple):
     allocation_size: int
 
 
-def encode_streams(streams: Sequence[Stream]) -> bytes:
-    """FileStreamInformation (2.4.49): every entry but the last is padded to 8 and leads to the next."""
-    encoded = []
-    for index, stream in enumerate(streams, 1):
+def encode_streams(streams: Sequence[Stream], room: int | None = None) -> bytes:
+    """FileStreamInformation (2.4.49): every entry but the last is padded to 8 and leads to the next.
+
+    With `room`, a number of bytes, only the first entries that fit whole.
+    """
+    chosen: list[bytes] = []
+    end = 0
+    for stream in streams:
         raw = stream.name.encode("utf-16-le", "surrogatepass")
-        size = _STREAM.size + len(raw)
-        padded = size + -size % 8 if index < len(streams) else 0
-        entry = _STREAM.pack(padded, len(raw), stream.size, stream.allocation_size) + raw
-        encoded.append(entry.ljust(padded, b"\0"))
+        entry = _STREAM.pack(0, len(raw), stream.size, stream.allocation_size) + raw
+        end += -end % 8 + len(entry)
+        if room is not None and end > room:
+            break
+        chosen.append(entry)
+    encoded = []
+    for index, entry in enumerate(chosen, 1):
+        padded = len(entry) + -len(entry) % 8 if index < len(chosen) else 0
+        encoded.append((_U32.pack(padded) + entry[_U32.size :]).ljust(padded, b"\0"))
     return b"".join(encoded)
 
 

@@ -40,7 +40,10 @@ def test_options(text: str, place: str, options: ShareOptions) -> None:
     ("text", "message"),
     [
         ("/srv:onwer=ann", "unknown option 'onwer=ann' of a share; did you mean owner"),
-        ("/srv:ro,xyzzy", "unknown option 'xyzzy' of a share; there are ro, hide-unreadable, keep-acl-flags, owner=, "),
+        (
+            "/srv:ro,xyzzy",
+            "unknown option 'xyzzy' of a share; there are ro, nostreams, hide-unreadable, keep-acl-flags",
+        ),
         ("/srv:ro,owner", "unknown option 'owner'"),
         ("/srv:owner=a,owner=b", "owner= is given twice"),
         ("/srv:owner=,ro", "owner= has nothing behind it"),

@@ -26,6 +26,9 @@ from smbserver.objects.server_state import Encryption
         ("fast=memory:", ShareSettings("fast", IN_MEMORY)),
         ("memory:", ShareSettings("memory", IN_MEMORY)),
         ("memory::ro", ShareSettings("memory", IN_MEMORY, True)),
+        ("/srv/data:nostreams", ShareSettings("data", "/srv/data", streams=False)),
+        ("/srv/data:nostreams,ro", ShareSettings("data", "/srv/data", True, streams=False)),
+        ("x=/srv/data:ro,nostreams", ShareSettings("x", "/srv/data", True, streams=False)),
     ],
 )
 def test_shares(text: str, expected: ShareSettings) -> None:

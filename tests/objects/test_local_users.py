@@ -43,6 +43,8 @@ class Entered:
 class SomeBackend:
     """A share with a backend is no pipe; nobody calls it here."""
 
+    has_streams = False
+
 
 def share(owner: LocalUser | None = None, group: int | None = None) -> Share:
     backend: Backend = SomeBackend()  # type: ignore[assignment]  # nothing of it is used

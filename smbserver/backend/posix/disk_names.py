@@ -5,6 +5,7 @@ from typing import Final
 
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.names import fold
 
 LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, while one thing takes another's place
 MAX_NAME_BYTES: Final = 255  # NAME_MAX of the file systems in use
@@ -22,15 +23,21 @@ _is_component: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]+').fullmatch
 _SAME_ON_WIRE: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]*[^\x00-\x1f"*/:<>?\\| .]')
 _RAW_BYTE: Final = re.compile("[\udc80-\udcff]")
 
+# What the server keeps for itself in a share's root. No client can name it, in any spelling, nor see it in a listing.
+STORE_NAME: Final = ".smbserver-streams"
+_FOLDED_STORE_NAME: Final = fold(STORE_NAME)
+
 
 def to_disk(name: str) -> str:
     """A wire component as the `os` module wants it. Raises StatusError OBJECT_NAME_INVALID when it cannot be stored."""
     if not _is_component(name) or name == "." or name == "..":
         raise StatusError(status.OBJECT_NAME_INVALID)
+    if name[0] == "." and fold(name) == _FOLDED_STORE_NAME:
+        raise StatusError(status.OBJECT_NAME_INVALID)
     if not name.isascii():
         name = name.translate(_TO_DISK)
         name = name[:-1] + _LAST_TO_DISK.get(name[-1], name[-1])
-        raw = _encode(name)
+        raw = encode_name(name)
         if raw is None or len(raw) > MAX_NAME_BYTES or raw in (b".", b".."):
             raise StatusError(status.OBJECT_NAME_INVALID)
         return raw.decode("utf-8", "surrogateescape")
@@ -47,29 +54,32 @@ def spelling(name: str) -> str:
 def to_wire(name: str) -> str | None:
     """A name from the disk as a client may see it; None when it has no form that leads back to it."""
     if name.isascii():
+        if name == STORE_NAME:
+            return None
         if _SAME_ON_WIRE.fullmatch(name) is not None:
             return name
     else:
         raw = name.encode("utf-8", "surrogateescape")
-        name = _decode(raw)
+        name = decode_name(raw)
     if not name or "/" in name or "\0" in name:
         return None  # no disk should say so; a network file system can say anything
     mapped = name.translate(_TO_WIRE)
     return mapped[:-1] + _LAST_TO_WIRE.get(mapped[-1], mapped[-1])
 
 
-def _encode(name: str) -> bytes | None:
+def encode_name(name: str) -> bytes | None:
     """UTF-8; lone surrogates U+DC80..DCFF are the raw bytes they stand for, other lone ones three bytes each."""
     for errors in ("strict", "surrogateescape", "surrogatepass"):
         try:
             raw = name.encode("utf-8", errors)
         except UnicodeEncodeError:
             continue
-        return raw if _decode(raw) == name else None
+        return raw if decode_name(raw) == name else None
     return None
 
 
-def _decode(raw: bytes) -> str:
+def decode_name(raw: bytes) -> str:
+    """Bytes of the disk as text; `encode_name` leads back."""
     for errors in ("strict", "surrogatepass"):
         try:
             name = raw.decode("utf-8", errors)

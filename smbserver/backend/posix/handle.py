@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
-from smbserver.backend.base import LockMirror, Ownership, Ranges
+from smbserver.backend.base import LockMirror, Ownership, Ranges, Streams
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
@@ -20,6 +20,7 @@ from smbserver.backend.posix.page_cache import is_cached
 from smbserver.backend.posix.ranges import PosixRanges
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.stored_acl import AclStore
+from smbserver.backend.posix.streams import PosixStreams
 from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
@@ -401,6 +402,32 @@ class PosixHandle:
     def ranges(self) -> Ranges:
         """On the same descriptor."""
         return PosixRanges(self, self._fd)
+
+    def streams(self) -> Streams:
+        """In the attributes of the file."""
+        return PosixStreams(self, self._target, self._resolver.store)
+
+    @property
+    def target(self) -> int | str:
+        """What calls on the file take, as long as the handle is open: the descriptor, or its name in /proc."""
+        return self._target
+
+    def duplicate(self) -> "PosixHandle":
+        """A further handle of the same file."""
+        return self._another(os.dup(self._fd), self._path, self._target != self._fd)
+
+    def beside(self, fd: int) -> "PosixHandle":
+        """A handle of a file that the server keeps for this one; it takes the descriptor over."""
+        return self._another(fd, (), False)
+
+    def _another(self, fd: int, path: Path, path_only: bool) -> "PosixHandle":
+        try:
+            state = os.fstat(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        is_directory = stat.S_ISDIR(state.st_mode)
+        return PosixHandle(fd, state, is_directory, path, self._resolver, self._root_device, path_only, self._acls)
 
     def close(self) -> None:
         """Close the descriptor."""

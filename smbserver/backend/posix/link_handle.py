@@ -8,7 +8,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from smbserver.backend.base import LockMirror, Ownership, Ranges
+from smbserver.backend.base import LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.no_streams import NoStreams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.backend.posix import dos_attributes
 from smbserver.backend.posix.facts import metadata_of, ownership_of
@@ -152,6 +153,10 @@ class PosixLinkHandle:
     def ranges(self) -> Ranges:
         """Of no data."""
         return PlainRanges(self)
+
+    def streams(self) -> Streams:
+        """A symbolic link can carry none."""
+        return NoStreams()
 
     def close(self) -> None:
         """Close the descriptor."""

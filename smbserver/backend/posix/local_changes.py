@@ -49,6 +49,7 @@ Later = Callable[[float, Callable[[], None]], Callable[[], None]]
 _THERE_EVENTS: Final = IN_CREATE | IN_MOVED_TO
 _NAME_EVENTS: Final = _THERE_EVENTS | IN_DELETE | IN_MOVED_FROM
 _GONE: Final = (nt.ACTION_REMOVED, nt.ACTION_RENAMED_OLD_NAME)
+_OF_STREAMS: Final = (nt.ACTION_ADDED_STREAM, nt.ACTION_REMOVED_STREAM, nt.ACTION_MODIFIED_STREAM)
 _COME: Final = (nt.ACTION_ADDED, nt.ACTION_RENAMED_NEW_NAME)
 
 
@@ -286,6 +287,9 @@ class LocalChanges:
     def own(self, volume: object, changes: Sequence[Change]) -> None:
         """The server has just made these changes."""
         for change in changes:
+            if change.action in _OF_STREAMS:
+                self._own_stream(volume, change.path)
+                continue
             if not change.path or (volume, change.path[:-1]) not in self._wds:
                 continue
             if change.action in _GONE:
@@ -298,6 +302,12 @@ class LocalChanges:
                 if change.matches == nt.FILTER_REPLACED:  # by a rename onto it
                     self._names[volume, change.path, True] += 1
         self.settle()
+
+    def _own_stream(self, volume: object, path: Path) -> None:
+        """What happens to a stream is seen as a change of its file's attributes."""
+        file = (*path[:-1], path[-1].partition(":")[0])
+        if file[-1] and (volume, file[:-1]) in self._wds:
+            self._contents.add((volume, file))
 
     def own_content(self, volume: object, path: Path) -> None:
         """The server has just written to a file; before that is reported, `settle` is called."""

@@ -11,9 +11,10 @@ import stat
 from typing import Final
 
 from smbserver.backend.base import StoppedOnLink, Symlinks
-from smbserver.backend.posix.disk_names import to_disk, to_wire
+from smbserver.backend.posix.disk_names import STORE_NAME, to_disk, to_wire
 from smbserver.backend.posix.link_text import read_target
 from smbserver.backend.posix.name_cache import NameCache
+from smbserver.backend.posix.stream_store import StreamStore
 from smbserver.backend.posix.syscalls import RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, openat2
 from smbserver.errors import StatusError
 from smbserver.nt import status
@@ -27,23 +28,44 @@ NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EX
 
 
 class Resolver:
-    """Walks below one root descriptor. `hidden` says which names below it are hidden."""
+    """Walks below one root descriptor. `hidden` says which names below it are hidden; no walk ends in `store`."""
 
     def __init__(self, root: int, cache: NameCache, kernel_walk: bool, hidden: HiddenNames, symlinks: Symlinks) -> None:
         self.root = root
         self.hidden = hidden
         self.shows_links = symlinks is Symlinks.SHOWN
         self._follows = symlinks is Symlinks.INSIDE
-        self._rules = _BENEATH if self._follows else _BENEATH | RESOLVE_NO_SYMLINKS
+        self.store = StreamStore(root)
         self._cache = cache
         self._kernel_walk = kernel_walk and self._probe()
 
     def _probe(self) -> bool:
         try:
-            os.close(openat2(self.root, b".", _DIRECTORY_FLAGS, self._rules))
+            os.close(openat2(self.root, b".", _DIRECTORY_FLAGS, _BENEATH))
         except OSError:
             return False
         return True
+
+    def _beneath(self, path: str, flags: int, follows: bool) -> int:
+        """Open a path whose names were checked; over symbolic links only when there are some, and not into the store.
+
+        The names say nothing of where a link leads, so the kernel is asked where it ended.
+        """
+        raw = os.fsencode(path)
+        try:
+            return openat2(self.root, raw, flags, _BENEATH | RESOLVE_NO_SYMLINKS)
+        except OSError as error:
+            if error.errno != errno.ELOOP or not follows:
+                raise
+        fd = openat2(self.root, raw, flags, _BENEATH)
+        try:
+            root, reached = (os.readlink(f"/proc/self/fd/{each}") for each in (self.root, fd))
+            if STORE_NAME in reached.removeprefix(root).split("/"):
+                raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
 
     def directory(self, path: Path) -> tuple[int, Path]:
         """(a descriptor the caller closes, the path as stored).
@@ -55,7 +77,7 @@ class Resolver:
         disk = [to_disk(name) for name in path]
         if self._kernel_walk:
             try:
-                return openat2(self.root, os.fsencode("/".join(disk)), _DIRECTORY_FLAGS, self._rules), path
+                return self._beneath("/".join(disk), _DIRECTORY_FLAGS, self._follows), path
             except OSError as error:
                 if error.errno not in NOT_THERE:
                     raise
@@ -86,7 +108,7 @@ class Resolver:
         """The directory `name` in `current` (which is `above` from the root), None when it is not one."""
         try:
             if self._kernel_walk:
-                return openat2(self.root, os.fsencode("/".join([*above, name])), _DIRECTORY_FLAGS, self._rules)
+                return self._beneath("/".join([*above, name]), _DIRECTORY_FLAGS, self._follows)
             return os.open(name, _DIRECTORY_FLAGS | os.O_NOFOLLOW, dir_fd=current)
         except OSError as error:
             if error.errno in NOT_THERE:
@@ -103,7 +125,7 @@ class Resolver:
         if not self._kernel_walk:
             return None
         try:
-            return openat2(self.root, os.fsencode("/".join(map(to_disk, path))), _O_PATH | os.O_CLOEXEC, _BENEATH)
+            return self._beneath("/".join(map(to_disk, path)), _O_PATH | os.O_CLOEXEC, True)
         except OSError as error:
             if error.errno in NOT_THERE:
                 return None

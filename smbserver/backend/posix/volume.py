@@ -7,7 +7,7 @@ import zlib
 from typing import Final
 
 from smbserver.backend.base import Handle, Located, Ownership, Symlinks
-from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls
+from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, stream_attributes
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
 from smbserver.backend.posix.disk_names import LINK_PREFIX, to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of, ownership_of
@@ -141,6 +141,11 @@ class PosixBackend:
     def links(self) -> PosixLinks | None:
         """There where the policy shows them."""
         return self._links
+
+    @property
+    def has_streams(self) -> bool:
+        """Whether the root's file system has attributes for users."""
+        return self._has_streams
 
     @property
     def serial_number(self) -> int:
@@ -398,6 +403,7 @@ class PosixBackend:
         finally:
             os.close(found)
         self._cache.clear()
+        self._resolver.store.look_again()
         self._know_root()
 
     def _know_root(self) -> None:
@@ -408,6 +414,7 @@ class PosixBackend:
         self._serial = zlib.crc32(f"{state.st_dev}:{state.st_ino}".encode())
         self._features = volume_features(self._root)
         self._supports_eas = extended_attributes.supported(self._root)
+        self._has_streams = stream_attributes.supported(self._root)
 
     def check_remove(self, path: Path, identity: Identity) -> None:
         """By the directory's permissions and its sticky bit; files that nobody may change (chattr +i) are not seen."""
@@ -422,14 +429,26 @@ class PosixBackend:
         parent = self._parent(path)
         try:
             name, state = self._entry(parent, path, identity)
+            streams = self._last_streams(parent, name, state)
             before = self._cache.before_change(parent)
             if stat.S_ISDIR(state.st_mode):
                 os.rmdir(name, dir_fd=parent)
             else:
                 os.unlink(name, dir_fd=parent)
             self._cache.after_change(parent, before, removed=name)
+            self._remove_streams(streams, state)
         finally:
             os.close(parent)
+
+    def _last_streams(self, parent: int, name: str, state: os.stat_result) -> list[str]:
+        """The ids of what is in the store for an entry that is about to go, if it is the file's last name."""
+        if not self._resolver.store.is_used or (state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode)):
+            return []
+        return stream_attributes.pointers(f"/proc/self/fd/{parent}/{name}", follow=False)
+
+    def _remove_streams(self, streams: list[str], state: os.stat_result) -> None:
+        for stream in streams:
+            self._resolver.store.remove_of(stream, state.st_ino)
 
     def _parent(self, path: Path) -> int:
         if not path:
@@ -479,14 +498,24 @@ class PosixBackend:
                 _check_replace(target, replace)
             if self._links is not None:
                 self._links.check_move(parent, name, state, path, target.path)
+            replaced, streams = self._replaced_streams(target, identity)
             before_source = self._cache.before_change(parent)
             before_target = self._cache.before_change(target.parent)
             moved = self._move(parent, name, identity, target, replace)
+            if replaced is not None:
+                self._remove_streams(streams, replaced)
             self._cache.after_change(parent, before_source, removed=name)
             self._cache.after_change(target.parent, before_target, added=moved)
         finally:
             os.close(parent)
         return (*target.path[:-1], to_wire(moved) or target.path[-1])
+
+    def _replaced_streams(self, target: PosixLocated, identity: Identity) -> tuple[os.stat_result | None, list[str]]:
+        """As `_last_streams`, of a file that another one is about to replace."""
+        if not self._resolver.store.is_used or target.identity in (None, identity):
+            return None, []
+        state = os.stat(target.name, dir_fd=target.parent, follow_symlinks=False)
+        return state, self._last_streams(target.parent, target.name, state)
 
     def _move(self, parent: int, name: str, identity: Identity, target: PosixLocated, replace: bool) -> str:
         """The rename itself, in an order in which a failure loses no file. Returns the new name on disk."""
@@ -550,6 +579,7 @@ class PosixBackend:
                 added = target.wanted
             else:
                 # Beside it first and then over it, so that a failure leaves what was there.
+                replaced, streams = self._replaced_streams(target, identity)
                 beside = f"{LINK_PREFIX}{os.getpid()}-{state.st_ino:x}"
                 os.link(name, beside, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
                 try:
@@ -558,6 +588,8 @@ class PosixBackend:
                     os.unlink(beside, dir_fd=target.parent)
                     raise
                 added = self._respell(target)
+                if replaced is not None:
+                    self._remove_streams(streams, replaced)
             self._cache.after_change(target.parent, before, added=added)
         finally:
             os.close(parent)
@@ -573,6 +605,7 @@ class PosixBackend:
 
     def close(self) -> None:
         """Close the root."""
+        self._resolver.store.close()
         root, self._root = self._root, -1
         if root >= 0:
             os.close(root)
