@@ -181,6 +181,8 @@ class Open:
         """Go on with another file in the place of this one, of which this is the only open (`is_alone`)."""
         files.moved(self.state, handle.identity)
         before, self.handle = self.handle, handle
+        if any(self.held_times):
+            handle.hold_times(*self.held_times)
         self.cursor = None
         before.close()
 
