@@ -293,6 +293,16 @@ def test_allocate_does_not_change_the_end(backend: Backend) -> None:
     handle.close()
 
 
+def test_allocation_leaves_the_write_time(backend: Backend) -> None:
+    """[MS-FSA] 2.1.5.15.1: room that is reserved is no modification."""
+    make(backend, "a", data=b"123")
+    handle = opened(backend, "a")
+    handle.set_times(None, None, LATER, None)
+    handle.allocate(100_000)
+    assert handle.metadata().last_write_time == LATER
+    handle.close()
+
+
 def test_write_changes_the_write_time_and_not_the_creation_time(backend: Backend) -> None:
     make(backend, "a", data=b"1")
     handle = opened(backend, "a")

@@ -1,5 +1,6 @@
 """An open file or directory of the POSIX backend: everything works on its descriptor."""
 
+import contextlib
 import errno
 import fcntl
 import logging
@@ -153,12 +154,13 @@ class PosixHandle:
             return change()
         before = self.metadata()
         result = change()
-        self.set_times(
-            None,
-            None,
-            before.last_write_time if self._held & _HOLDS_WRITE else None,
-            before.change_time if self._held & _HOLDS_CHANGE else None,
-        )
+        write_time = before.last_write_time if self._held & _HOLDS_WRITE else None
+        change_time = before.change_time if self._held & _HOLDS_CHANGE else None
+        try:
+            self.set_times(None, None, write_time, change_time)
+        except PermissionError:  # not the owner: what was to be done is done, and the times are not ours to set
+            log.info("held times are lost: only the file's owner may put them back")
+            self._held = 0
         return result
 
     def truncate(self, size: int) -> None:
@@ -171,11 +173,17 @@ class PosixHandle:
             self.holding(lambda: self._allocate(size))
 
     def _allocate(self, size: int) -> None:
+        before = os.fstat(self._fd)
         try:
             file_ioctls.fallocate(self._fd, file_ioctls.FALLOC_FL_KEEP_SIZE, 0, size)
         except OSError as error:
             if error.errno != errno.EOPNOTSUPP:
                 raise
+            return
+        if os.fstat(self._fd).st_mtime_ns != before.st_mtime_ns:
+            # To Linux that is a modification, to [MS-FSA] 2.1.5.15.1 a change; only an owner can set it right.
+            with contextlib.suppress(PermissionError):
+                os.utime(self._fd, ns=(before.st_atime_ns, before.st_mtime_ns))
 
     def sync(self) -> None:
         """fsync. Linux tells a failed write-back once and takes the data for written then: this goes on telling it."""

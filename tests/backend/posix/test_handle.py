@@ -220,6 +220,17 @@ def test_file_system_without_attributes(opened: PosixHandle, monkeypatch: pytest
         assert caught.value.errno == errno.EOPNOTSUPP
 
 
+def test_times_that_only_an_owner_can_put_back(opened: PosixHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The write was refused after it was done."""
+    opened.hold_times(False, True, False)
+    monkeypatch.setattr(os, "utime", answer(errno.EPERM))
+    opened.write(b"new", 0)
+    assert bytes(opened.read_blocking(3, 0)) == b"new"
+    opened.allocate(2 * SIZE)
+    opened.write(b"NEW", 0)
+    assert bytes(opened.read_blocking(3, 0)) == b"NEW"
+
+
 def test_times_before_1970(opened: PosixHandle) -> None:
     opened.set_times(1, None, 116_444_736_000_000_000 - 10_000_000, None)
     meta = opened.metadata()
