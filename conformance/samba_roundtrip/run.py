@@ -30,6 +30,10 @@ SMBD_LINES: Final = (
     "kernel oplocks = no",
     "kernel share modes = no",
     "posix locking = no",
+    # Our server's users are not smbd's: what either makes the other may change.
+    "create mask = 0777",
+    "force create mode = 0666",
+    "force directory mode = 0777",
 )
 PREFIX: Final = "check_"
 
