@@ -127,8 +127,11 @@ def _copy(
                 raise StatusError(status.INVALID_VIEW_SIZE)  # as Windows, which maps the part it copies
             if target.state.caches:
                 target.state.contend(target.holder.key, ALL)
-            target.changed(FILTER_WRITTEN)
-            moved = yield partial(_move, ranges, target.handle, chunk, offset)
+            target.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
+            try:
+                moved = yield partial(_move, ranges, target.handle, chunk, offset)
+            finally:
+                target.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
             total += moved.written
             if moved.written < chunk.length:
                 broken = moved.written

@@ -110,13 +110,16 @@ def _clone(
 ) -> "steps.Steps[None]":
     if target.state.caches:
         target.state.contend(target.holder.key, ALL)
-    target.changed(FILTER_WRITTEN)
     ranges = source.handle.ranges()
     length = min(asked.length, target.handle.metadata().end_of_file - asked.target_offset)
     try:
         if length > 0:
             whole = length - length % target.backend.space().unit
-            yield partial(_replace, ranges, target.handle, asked, whole, length)
+            target.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
+            try:
+                yield partial(_replace, ranges, target.handle, asked, whole, length)
+            finally:
+                target.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
         if target.mode & attributes.FILE_WRITE_THROUGH:
             yield target.handle.sync
     except OSError as error:

@@ -4,10 +4,11 @@
 """
 
 import errno
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from typing import Final
 
+from smbserver.backend.base import Ranges
 from smbserver.commands.ioctl_reply import check_volume, ioctl_reply, need_data
 from smbserver.connection import steps
 from smbserver.connection.work import Pending, Reply, Work
@@ -74,8 +75,7 @@ def _set_zero_data(
         count = min(beyond - offset, meta.end_of_file - offset, ZERO_SLICE)
         if count <= 0:
             break
-        _prepare_write(opened, offset, count)
-        offset += yield partial(ranges.zero, offset, count, meta.attributes & attributes.KEPT != 0)
+        offset += yield from _zero(opened, ranges, offset, count, meta.attributes & attributes.KEPT != 0)
         has_zeroed = True
     if has_zeroed and opened.mode & _THROUGH:
         yield partial(_sync, opened)
@@ -87,13 +87,19 @@ def _sync(opened: Open) -> int:
     return 0
 
 
-def _prepare_write(opened: Open, offset: int, length: int) -> None:
-    """What a WRITE does before it writes. Raises StatusError FILE_LOCK_CONFLICT."""
+def _zero(
+    opened: Open, ranges: Ranges, offset: int, length: int, deallocate: bool
+) -> Generator[Callable[[], int], int, int]:
+    """One slice, with what a WRITE does before and after it; how many bytes. Raises StatusError FILE_LOCK_CONFLICT."""
     if opened.state.locks is not None:
         opened.state.locks.check(opened.holder, offset, length, writes=True)
     if opened.state.caches:
         opened.state.contend(opened.holder.key, ALL)
-    opened.changed(FILTER_WRITTEN)
+    opened.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
+    try:
+        return (yield partial(ranges.zero, offset, length, deallocate))
+    finally:
+        opened.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
 
 
 def query_allocated_ranges(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending[Reply]:
@@ -153,8 +159,7 @@ def _trim(
             continue
         while start < end:
             count = min(end - start, ZERO_SLICE)
-            _prepare_write(opened, start, count)
-            start += yield partial(ranges.zero, start, count, True)
+            start += yield from _zero(opened, ranges, start, count, True)
         processed += 1
     output = trim_wire.encode_response(processed) if request.max_output_response else b""
     return ioctl_reply(request, work, output)

@@ -30,6 +30,18 @@ from smbserver.wire.negotiate import CAP_MULTI_CHANNEL
 from tests.harness import World
 
 NO_FILE = b"\xff" * 16
+# What no store here can do: offloaded copies, integrity streams, zeroing on deallocation, UDF, NTFS's insides.
+REFUSED = (
+    0x00094264,  # FSCTL_OFFLOAD_READ
+    0x00098268,  # FSCTL_OFFLOAD_WRITE
+    0x0009027C,  # FSCTL_GET_INTEGRITY_INFORMATION
+    0x0009C280,  # FSCTL_SET_INTEGRITY_INFORMATION
+    0x00090380,  # FSCTL_SET_INTEGRITY_INFORMATION_EX
+    0x00090194,  # FSCTL_SET_ZERO_ON_DEALLOCATION
+    0x0009013C,  # FSCTL_QUERY_ON_DISK_VOLUME_INFO
+    0x00090060,  # FSCTL_FILESYSTEM_GET_STATISTICS
+    0x00090064,  # FSCTL_GET_NTFS_VOLUME_DATA
+)
 ANY_FILE = pack("<QQ", 1, 1)
 
 
@@ -60,7 +72,7 @@ def test_what_the_server_does_not_have(world: World, tree: Tree, code: int, expe
     assert asked(tree.session.tree("IPC$"), code, NO_FILE) == expected
 
 
-@pytest.mark.parametrize("code", [0x00090028, 0x0009009C, 0x00094264, 0x83840000, 0])
+@pytest.mark.parametrize("code", [0x00090028, 0x0009009C, 0x83840000, 0, *REFUSED])
 def test_unknown_codes(tree: Tree, code: int) -> None:
     file = tree.create("file")
     assert asked(tree, code, file.file_id) == status.INVALID_DEVICE_REQUEST

@@ -33,8 +33,10 @@ from conformance.client.protocol import (
 )
 from conformance.client.session import Tree
 from smbserver.backend.posix import PosixBackend
+from smbserver.commands import ioctl
 from smbserver.nt import access, status
 from smbserver.objects.share import Share
+from smbserver.wire import ioctl as ioctl_wire
 from tests.harness import World
 
 WRITE_DAC, WRITE_OWNER, WRITE_EA, APPEND, DELETE_CHILD = 0x40000, 0x80000, 0x10, 0x4, 0x40
@@ -118,14 +120,40 @@ OPERATIONS: dict[str, Callable[[bytes], Request]] = {
     "FSCTL_SET_SPARSE": _control(0x000900C4),
     "FSCTL_SET_ENCRYPTION": _control(0x000900D7),
     "FSCTL_SET_ZERO_DATA": _control(0x000980C8, pack("<QQ", 0, 7)),
-    "FSCTL_FILE_LEVEL_TRIM": _control(0x00098208),
+    "FSCTL_FILE_LEVEL_TRIM": _control(0x00098208, pack("<IIQQ", 0, 1, 0, 4096)),
     "FSCTL_OFFLOAD_WRITE": _control(0x00098268),
     "FSCTL_DUPLICATE_EXTENTS_TO_FILE": _control(0x00098344),
+    "FSCTL_DUPLICATE_EXTENTS_TO_FILE_EX": _control(0x000983E8, pack("<Q", 48) + bytes(48)),
     "FSCTL_SET_COMPRESSION": _control(0x0009C040, b"\1\0"),
     "FSCTL_SET_INTEGRITY_INFORMATION": _control(0x0009C280),
     "FSCTL_SRV_COPYCHUNK": _control(0x001440F2),
     "FSCTL_SRV_COPYCHUNK_WRITE": _control(0x001480F2),
 }
+
+# The control codes that change nothing in a share; with OPERATIONS all that are answered.
+ONLY_READ = {
+    "FSCTL_VALIDATE_NEGOTIATE_INFO",
+    "FSCTL_DFS_GET_REFERRALS",
+    "FSCTL_DFS_GET_REFERRALS_EX",
+    "FSCTL_QUERY_NETWORK_INTERFACE_INFO",
+    "FSCTL_SRV_ENUMERATE_SNAPSHOTS",
+    "FSCTL_SRV_REQUEST_RESUME_KEY",
+    "FSCTL_GET_REPARSE_POINT",
+    "FSCTL_CREATE_OR_GET_OBJECT_ID",
+    "FSCTL_QUERY_ALLOCATED_RANGES",
+    "FSCTL_QUERY_FILE_REGIONS",
+    "FSCTL_GET_COMPRESSION",
+    "FSCTL_PIPE_TRANSCEIVE",
+    "FSCTL_PIPE_PEEK",
+    "FSCTL_PIPE_WAIT",
+}
+
+
+def test_no_control_code_is_forgotten() -> None:
+    names = {value: name for name, value in vars(ioctl_wire).items() if name.startswith("FSCTL_")}
+    answered = {names[code] for code in ioctl._HANDLERS if code in names}  # the others are the test hook's
+    assert answered <= ONLY_READ | set(OPERATIONS)
+    assert not ONLY_READ & set(OPERATIONS)
 
 
 def _picture(folder: Path) -> list[tuple[object, ...]]:
@@ -174,7 +202,9 @@ def test_it_is_refused_in_a_compound_with_its_open(world: World, read_only: Tree
     assert _picture(world.ro) == before
 
 
-@pytest.mark.parametrize("name", ["write", "cut", "rename", "mark for deletion", "set attributes", "overwrite"])
+@pytest.mark.parametrize(
+    "name", ["write", "cut", "rename", "mark for deletion", "set attributes", "overwrite", "FSCTL_SET_ZERO_DATA"]
+)
 def test_the_same_is_done_where_it_may_be(world: World, name: str) -> None:
     """Otherwise the table would pass against a server that refuses everything."""
     (world.data / "file").write_bytes(b"content")
