@@ -5,7 +5,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.nt.attributes import COMPRESSED
+from smbserver.nt.attributes import COMPRESSED, SPARSE_FILE
 from smbserver.nt.metadata import Metadata
 from smbserver.wire.bounds import chained, counted_text, text
 from smbserver.wire.sparse import COMPRESSION_FORMAT_LZNT1, COMPRESSION_FORMAT_NONE
@@ -392,8 +392,13 @@ def decode_all(data: memoryview) -> All:
 
 
 def _compression(meta: Metadata) -> bytes:
-    """FileCompressionInformation (2.4.9): what is allocated, and as NTFS the units of its only format."""
-    size = 0 if meta.is_directory else meta.allocation_size
+    """FileCompressionInformation (2.4.9): what is allocated, and as NTFS the units of its only format.
+
+    Of a file that is neither compressed nor sparse its size, which is what GetCompressedFileSize promises programs.
+    """
+    size = meta.end_of_file
+    if meta.attributes & (COMPRESSED | SPARSE_FILE) and not meta.is_directory:
+        size = meta.allocation_size
     if not meta.attributes & COMPRESSED:
         return _COMPRESSION.pack(size, COMPRESSION_FORMAT_NONE, 0, 0, 0)
     return _COMPRESSION.pack(size, COMPRESSION_FORMAT_LZNT1, *_NTFS_SHIFTS)
