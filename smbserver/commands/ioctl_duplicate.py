@@ -61,22 +61,23 @@ def _duplicate(
 ) -> Reply | Pending[Reply]:
     check_volume(target)
     target.need(access.FILE_WRITE_DATA)
-    _check_numbers(target, asked)
+    unit = target.backend.space().unit
+    _check_numbers(asked, unit)
     if not asked.length:
         return ioctl_reply(request, work)
     if target.handle.is_directory:
         raise StatusError(status.NOT_SUPPORTED)
     source = _find_source(asked, work)
-    _check_files(source, target, asked)
+    _check_files(source, target, asked, unit)
     return steps.run(work, _clone(request, work, source, target, asked), (source, target))
 
 
-def _check_numbers(target: Open, asked: wire.DuplicateExtents) -> None:
+def _check_numbers(asked: wire.DuplicateExtents, unit: int) -> None:
     """Clusters of the volume, inside what a file can have. Raises StatusError INVALID_PARAMETER."""
-    unit = target.backend.space().unit
-    for number in (asked.source_offset, asked.target_offset, asked.length):
-        if number < 0 or number % unit:
-            raise StatusError(status.INVALID_PARAMETER)
+    if asked.source_offset % unit or asked.target_offset % unit:
+        raise StatusError(status.INVALID_PARAMETER)
+    if min(asked.source_offset, asked.target_offset, asked.length) < 0:
+        raise StatusError(status.INVALID_PARAMETER)
     if max(asked.source_offset, asked.target_offset) + asked.length > _LAST_OFFSET:
         raise StatusError(status.INVALID_PARAMETER)
 
@@ -93,10 +94,17 @@ def _find_source(asked: wire.DuplicateExtents, work: Work) -> Open:
     return source
 
 
-def _check_files(source: Open, target: Open, asked: wire.DuplicateExtents) -> None:
-    """Raises StatusError NOT_SUPPORTED."""
+def _check_files(source: Open, target: Open, asked: wire.DuplicateExtents, unit: int) -> None:
+    """Raises StatusError NOT_SUPPORTED, INVALID_PARAMETER.
+
+    The last cluster of the source may be asked for whole, as programs on Windows do ([MS-FSCC] 2.3.8 measures the
+    allocation, [MS-FSA] the size), or up to the end of the file, as the Linux client does for `cp --reflink`.
+    """
     above, below = source.handle.metadata(), target.handle.metadata()
-    if above.end_of_file < asked.source_offset + asked.length:
+    end = asked.source_offset + asked.length
+    if asked.length % unit and end != above.end_of_file:
+        raise StatusError(status.INVALID_PARAMETER)
+    if end > -(-above.end_of_file // unit) * unit:
         raise StatusError(status.NOT_SUPPORTED)
     if above.attributes & ~below.attributes & attributes.SPARSE_FILE:
         raise StatusError(status.NOT_SUPPORTED)
@@ -110,14 +118,14 @@ def _clone(
 ) -> "steps.Steps[None]":
     if target.state.caches:
         target.state.contend(target.holder.key, ALL)
-    ranges = source.handle.ranges()
-    length = min(asked.length, target.handle.metadata().end_of_file - asked.target_offset)
+    visible = min(asked.length, target.handle.metadata().end_of_file - asked.target_offset)
+    length = min(visible, source.handle.metadata().end_of_file - asked.source_offset)
     try:
-        if length > 0:
+        if visible > 0:
             whole = length - length % target.backend.space().unit
             target.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
             try:
-                yield partial(_replace, ranges, target.handle, asked, whole, length)
+                yield partial(_replace, source.handle.ranges(), target.handle, asked, whole, length, visible)
             finally:
                 target.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
         if target.mode & attributes.FILE_WRITE_THROUGH:
@@ -127,12 +135,17 @@ def _clone(
     return ioctl_reply(request, work)
 
 
-def _replace(ranges: Ranges, target: Handle, asked: wire.DuplicateExtents, whole: int, length: int) -> None:
-    """In a thread: share the whole blocks, and copy the beginning of one in which the target ends."""
+def _replace(
+    ranges: Ranges, target: Handle, asked: wire.DuplicateExtents, whole: int, length: int, visible: int
+) -> None:
+    """In a thread: share whole blocks, copy the beginning of one where a file ends, zero what the source's lacks."""
     if whole:
         ranges.clone_to(target, asked.source_offset, asked.target_offset, whole)
-    while whole < length:
-        step = ranges.copy_to(target, asked.source_offset + whole, asked.target_offset + whole, length - whole)
+    done = whole
+    while done < length:
+        step = ranges.copy_to(target, asked.source_offset + done, asked.target_offset + done, length - done)
         if not step:
             break  # the source was cut meanwhile
-        whole += step
+        done += step
+    while done < visible:
+        done += target.ranges().zero(asked.target_offset + done, visible - done, False)

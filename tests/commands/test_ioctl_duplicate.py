@@ -97,6 +97,7 @@ def test_numbers_that_lie(cloning: World, tree: Tree) -> None:
         (1, 0, BLOCK),
         (0, 1, BLOCK),
         (0, 0, BLOCK - 1),
+        (0, 0, 4 * BLOCK + 1),
         (-BLOCK, 0, BLOCK),
         (0, -BLOCK, BLOCK),
         (0, 0, -BLOCK),
@@ -109,6 +110,21 @@ def test_numbers_that_lie(cloning: World, tree: Tree) -> None:
     assert (cloning.data / "target").read_bytes() == b"x" * 4 * BLOCK
     data = wire.encode(extents(source, 0, 0, BLOCK))
     assert asked(target, FSCTL_DUPLICATE_EXTENTS_TO_FILE, data[:-1]).status == status.BUFFER_TOO_SMALL
+
+
+def test_the_last_cluster_of_the_source(cloning: World, tree: Tree) -> None:
+    """Windows asks for all of it, the Linux client for what is there."""
+    data = os.urandom(BLOCK + 100)
+    source, target = made(tree, "source", data), made(tree, "target", b"x" * 3 * BLOCK)
+    assert duplicated(source, target, 0, BLOCK, 2 * BLOCK) == status.SUCCESS
+    assert (cloning.data / "target").read_bytes() == b"x" * BLOCK + data + bytes(BLOCK - 100)
+    exact = made(tree, "exact", b"x" * (BLOCK + 100))
+    assert duplicated(source, exact, 0, 0, BLOCK + 100) == status.SUCCESS
+    assert (cloning.data / "exact").read_bytes() == data
+    assert duplicated(source, exact, BLOCK, 0, 100) == status.SUCCESS
+    assert (cloning.data / "exact").read_bytes() == data[BLOCK:] + data[100:]
+    assert duplicated(source, exact, BLOCK, 0, 101) == status.INVALID_PARAMETER
+    assert duplicated(source, exact, BLOCK, 0, 2 * BLOCK) == status.NOT_SUPPORTED
 
 
 def test_the_extended_form(tree: Tree) -> None:
