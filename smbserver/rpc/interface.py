@@ -44,7 +44,7 @@ Methods check the caller themselves, first, and refuse in the shape of their own
 def afterwards(waiter: Waiter[T], write: Callable[[Waiter[T]], None]) -> Waiter[None] | None:
     """What a method returns that has to wait: `write` completes the reply from the waiter, which is done then.
 
-    None when it was done already. What `write` raises becomes a fault.
+    None when it was done already. What `write` raises becomes a fault, and so does a waiter that is cancelled.
     """
     if waiter.done:
         write(waiter)
@@ -52,6 +52,9 @@ def afterwards(waiter: Waiter[T], write: Callable[[Waiter[T]], None]) -> Waiter[
     complete: Waiter[None] = Waiter(waiter.cancel)
 
     def finish(done: Waiter[T]) -> None:
+        if done.cancelled:  # the server ends
+            complete.cancel()
+            return
         try:
             write(done)
         except Exception as error:  # noqa: BLE001 - the pipe answers a fault and raises it again

@@ -24,9 +24,10 @@ from conformance.client.session import File, Options, Tree
 from smbserver.auth.identity import ANONYMOUS
 from smbserver.driver import INTERIM_DELAY
 from smbserver.nt import status
+from smbserver.rpc.host_names import HostAnswer
 from smbserver.wire.ioctl import FSCTL_PIPE_PEEK, FSCTL_PIPE_TRANSCEIVE, FSCTL_PIPE_WAIT
 from tests.harness import PASSWORD, USER, World, frames_of
-from tests.rpc.client import BIND_ACK, BIND_SRVSVC, enum_stub, request
+from tests.rpc.client import BIND_ACK, BIND_SRVSVC, BINDS, enum_stub, request
 
 READ_WRITE = GENERIC_READ | GENERIC_WRITE
 SHARE_ENUM = 15
@@ -352,3 +353,38 @@ def test_rights_are_those_of_the_open(ipc: Tree) -> None:
     writer = ipc.open("srvsvc", access=GENERIC_WRITE)
     assert ipc.call(commands.read(writer.file_id, 0, 1)).status == status.ACCESS_DENIED
     assert ipc.call(control(FSCTL_PIPE_PEEK, writer, b"", 16)).status == status.ACCESS_DENIED
+
+
+def lookup(uid: int) -> tuple[bytes, bytes]:
+    """Opening a policy, and asking for the name of a uid; the host is asked in a thread."""
+    attributes = pack("<6I", 24, 0, 0, 0, 0, 0)
+    sids = pack("<IIIIIBB6sII", 1, 1, 1, 1, 2, 1, 2, b"\0\0\0\0\0\x16", 1, uid)
+    tail = pack("<IIHxxI", 0, 0, 1, 0)
+    policy = pack("<I16s", 0, (1).to_bytes(16, "big"))
+    return request(44, bytes(4) + attributes + pack("<I", 0x02000000)), request(15, policy + sids + tail)
+
+
+def test_an_answer_that_comes_later(world: World, ipc: Tree) -> None:
+    world.state.ask_host = lambda question: HostAnswer(dict.fromkeys(question.uids, "ann"))
+    pipe = opened(ipc, "lsarpc")
+    transceive(pipe, BINDS["lsarpc"]).check()
+    policy, names = lookup(1000)
+    transceive(pipe, policy).check()
+    world.runtime.hold_offloaded = True
+    connection = ipc.session.connection
+    message = ipc.submit(control(FSCTL_PIPE_TRANSCEIVE, pipe, names, 4280))
+    with pytest.raises(NoAnswer):
+        connection.wait(message)
+    world.runtime.run_offloaded()
+    assert "ann".encode("utf-16-le") in queries.decode_ioctl(connection.wait(message).check())
+
+
+def test_an_answer_that_comes_too_late(world: World, ipc: Tree) -> None:
+    pipe = opened(ipc, "lsarpc")
+    transceive(pipe, BINDS["lsarpc"]).check()
+    policy, names = lookup(1000)
+    transceive(pipe, policy).check()
+    world.runtime.hold_offloaded = True
+    pipe.write(0, names)
+    pipe.close()
+    world.runtime.run_offloaded()

@@ -6,7 +6,9 @@ import pytest
 
 from conformance.smbclient.script_format import Script, ScriptError, Step, compare, normalise, parse, parse_file
 
-SCRIPTS = Path(__file__).resolve().parents[2] / "conformance" / "smbclient" / "scripts"
+CONFORMANCE = Path(__file__).resolve().parents[2] / "conformance"
+SCRIPTS = CONFORMANCE / "smbclient" / "scripts"
+RPC_SCRIPTS = CONFORMANCE / "rpcclient" / "scripts"
 DATE = "Sat Nov 21 21:35:01 2026"
 
 
@@ -115,7 +117,9 @@ def test_normalised_output() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.smb")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path", [*sorted(SCRIPTS.glob("*.smb")), *sorted(RPC_SCRIPTS.glob("*.rpc"))], ids=lambda path: path.stem
+)
 def test_every_script_parses_and_says_what_it_is_about(path: Path) -> None:
     assert parse_file(path).name == path.stem
     assert path.read_text(encoding="utf-8").startswith("# ")
@@ -123,3 +127,4 @@ def test_every_script_parses_and_says_what_it_is_about(path: Path) -> None:
 
 def test_there_are_scripts() -> None:
     assert len(list(SCRIPTS.glob("*.smb"))) >= 15
+    assert len(list(RPC_SCRIPTS.glob("*.rpc"))) >= 4

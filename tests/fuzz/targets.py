@@ -25,10 +25,12 @@ import smbserver.wire
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import names
-from smbserver.rpc.pipes import open_pipe
+from smbserver.rpc.pdu import Header
+from smbserver.rpc.pipes import PIPES, open_pipe
+from smbserver.rpc.security import Trailer
 from smbserver.wire.directory_info import CLASSES, decode_entries
 from smbserver.wire.header import decode as decode_header
-from tests.rpc.client import ALICE, Server, bind
+from tests.rpc.client import ALICE, Server, bind, opened, request
 
 
 class Target(NamedTuple):
@@ -89,6 +91,21 @@ def _pipe(data: bytes) -> object:
     return pipe.read(4280)
 
 
+def _rpc_stub(data: bytes) -> object:
+    """Two bytes choose the method of a service, the rest is its stub."""
+    methods = sorted((name, opnum) for name, service in PIPES.items() for opnum in service.interfaces[0].methods)
+    name, opnum = methods[int.from_bytes(data[:2], "little") % len(methods)]
+    pipe = opened(name)
+    pipe.write(request(opnum, data[2:4000]))
+    return pipe.pending and pipe.read(1 << 17)
+
+
+def _security_trailer(data: bytes) -> object:
+    frame = data[:16].ljust(16, b"\0") + data[16:]
+    header = Header(0, 0, 3, bool(data[:1] == b"\1"), len(frame), len(data) % 40, 1)
+    return Trailer.decode(header, frame)
+
+
 def _login(data: bytes) -> object:
     from smbserver.auth.login import Login
     from smbserver.auth.ntlm import Acceptor, Names
@@ -114,6 +131,8 @@ def _all() -> dict[str, Target]:
     found["nt.names.split"] = Target(_path, (StatusError, UnicodeDecodeError))
     found["nt.names.Pattern"] = Target(_pattern, (UnicodeDecodeError,))
     found["rpc.pipe"] = Target(_pipe, (StatusError,))
+    found["rpc.stub"] = Target(_rpc_stub, ())
+    found["rpc.security.Trailer"] = Target(_security_trailer, (WireError,))
     found["auth.login"] = Target(_login, (StatusError,))
     return found
 

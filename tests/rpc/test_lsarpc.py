@@ -9,6 +9,7 @@ import pytest
 
 from smbserver.nt import status
 from smbserver.nt.sid import sid
+from smbserver.rpc import pdu
 from smbserver.rpc.handles import FAULT_CONTEXT_MISMATCH, MAX_HANDLES
 from smbserver.rpc.host_names import HostAnswer
 from smbserver.rpc.pipe import RpcPipe
@@ -327,6 +328,23 @@ def test_a_pipe_that_is_closed_meanwhile() -> None:
     pipe.close()
     server.host_waiter.resolve(HostAnswer())
     assert not pipe.pending
+
+
+def test_what_is_cancelled_and_what_fails_is_a_fault() -> None:
+    stub = sid_array([sid(22, 1, 5)]) + NO_TRANSLATIONS + pack("<HxxI", 1, 0)
+    for failing in (False, True):
+        server = Server()
+        waiter: Waiter[HostAnswer] = Waiter()
+        server.host_waiter = waiter
+        pipe = opened("lsarpc", server)
+        pipe.write(request(LOOKUP_SIDS, policy(pipe) + stub))
+        if failing:
+            with pytest.raises(OSError, match="a bug"):
+                waiter.fail(OSError("a bug"))
+        else:
+            waiter.cancel()
+        assert fault_status(replies(pipe)[0]) == (pdu.FAULT_UNSPEC if failing else pdu.FAULT_CANCEL)
+        assert any(policy(pipe))
 
 
 # --- names to SIDs ---

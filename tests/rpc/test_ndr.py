@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from struct import pack
 
 import pytest
@@ -9,7 +10,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbserver.errors import WireError
-from smbserver.rpc.ndr import BYTES, DWORD, MAX_STRING_UNITS, STRING, NdrReader, NdrWriter, Row, wire_size
+from smbserver.rpc.ndr import (
+    BYTE,
+    BYTES,
+    DWORD,
+    GUID,
+    HANDLE,
+    HOURS,
+    HYPER,
+    LONGS,
+    MAX_STRING_UNITS,
+    SID,
+    STRING,
+    UNICODE,
+    UNICODE_LARGE,
+    WORD,
+    NdrReader,
+    NdrWriter,
+    Row,
+    wire_size,
+)
 
 from .client import text
 
@@ -139,3 +159,102 @@ def test_random_stub(method: str, stub: bytes) -> None:
     except WireError:
         pass
     assert 0 <= reader.remaining <= len(stub)
+
+
+# --- the kinds of lsarpc and samr ---
+
+KINDS = (BYTE, WORD, UNICODE, LONGS, SID, UNICODE_LARGE, GUID, HANDLE, HOURS)
+WHO = b"\1\2\0\0\0\0\0\5\x20\0\0\0\x20\2\0\0"
+
+
+def test_every_kind_in_its_place() -> None:
+    writer = NdrWriter()
+    row = (1, 2, "ab", -1, WHO, "c", bytes(range(16)), bytes(range(20)), b"\xff" * 3)
+    writer.structure(KINDS, row)
+    assert writer.stub() == (
+        pack("<BxH", 1, 2)
+        + pack("<HHI", 4, 4, 0x20000)
+        + pack("<II", 0xFFFFFFFF, 0xFFFFFFFF)
+        + pack("<I", 0x20004)
+        + pack("<HHI", 2, 4, 0x20008)
+        + bytes(range(16))
+        + bytes(range(20))
+        + pack("<HxxI", 24, 0x2000C)
+        + pack("<III4s", 2, 0, 2, "ab".encode("utf-16-le"))
+        + pack("<I", 2)
+        + WHO
+        + pack("<III2s2x", 2, 0, 1, "c".encode("utf-16-le"))
+        + pack("<III3s", 1260, 0, 3, b"\xff" * 3)
+    )
+
+
+def test_null_pointers_of_every_kind() -> None:
+    writer = NdrWriter()
+    writer.structure((UNICODE, UNICODE_LARGE, SID, HOURS), (None, None, None, None))
+    assert writer.stub() == bytes(8 + 8 + 4 + 8)
+
+
+def test_a_hyper_is_aligned_and_so_is_its_structure() -> None:
+    writer = NdrWriter()
+    writer.u32(7)
+    writer.structure((WORD, HYPER), (1, 2))
+    assert writer.stub() == pack("<I4xH6xQ", 7, 1, 2)
+
+
+@pytest.mark.parametrize(("kind", "value"), [(WORD, "a"), (SID, 5), (UNICODE, b"x"), (GUID, None), (HOURS, "x")])
+def test_a_wrong_value_for_a_kind_is_a_bug(kind: int, value: int | str | bytes | None) -> None:
+    with pytest.raises(TypeError):
+        NdrWriter().structure((kind,), (value,))
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_strings_and_sids_are_read_in_both_orders(order: str) -> None:
+    encoding = "utf-16-le" if order == "<" else "utf-16-be"
+    stub = (
+        pack(order + "HHI", 4, 4, 1)
+        + pack(order + "HHI", 0, 0, 0)
+        + pack(order + "III4s", 2, 0, 2, "ab".encode(encoding))
+        + pack(order + "I", 2)
+        + b"\1\2\0\0\0\0\0\5"
+        + pack(order + "II", 32, 544)
+        + pack(order + "IIHH8s", 0, 1, 2, 3, b"12345678")
+    )
+    reader = NdrReader(stub, big_endian=order == ">")
+    assert reader.unicode_array(2, 2) == ["ab", None]
+    assert reader.sid() == WHO
+    assert reader.handle() == pack("<IIHH8s", 0, 1, 2, 3, b"12345678")
+    assert reader.remaining == 0
+
+
+@pytest.mark.parametrize(
+    "stub",
+    [
+        pack("<HHI", 3, 4, 1) + pack("<III", 2, 0, 2) + bytes(4),
+        pack("<HHI", 6, 4, 1) + pack("<III", 3, 0, 3) + bytes(6),
+        pack("<HHI", 4, 4, 1) + pack("<III", 2, 1, 2) + bytes(8),
+        pack("<HHI", 4, 4, 1) + pack("<III", 2, 0, 1) + bytes(8),
+        pack("<HHI", 4, 4, 1) + pack("<III", 1, 0, 2) + bytes(8),
+        pack("<HHI", 4, 4, 0),
+        pack("<HHI", 4, 4, 1) + pack("<III", 2, 0, 2) + bytes(3),
+    ],
+)
+def test_counted_strings_that_lie(stub: bytes) -> None:
+    with pytest.raises(WireError):
+        NdrReader(stub).unicode()
+
+
+@pytest.mark.parametrize("method", ["unicode", "optional_unicode", "sid", "handle"])
+@given(stub=st.binary(max_size=100), big_endian=st.booleans())
+def test_random_stubs_of_kinds(method: str, stub: bytes, big_endian: bool) -> None:
+    with suppress(WireError):
+        getattr(NdrReader(stub, big_endian=big_endian), method)()
+
+
+@given(st.binary(max_size=100), st.integers(0, 0xFFFFFFFF), st.integers(0, 5))
+def test_random_arrays(stub: bytes, count: int, limit: int) -> None:
+    with suppress(WireError):
+        assert len(NdrReader(stub).unicode_array(count, limit)) <= limit
+    with suppress(WireError):
+        assert len(NdrReader(stub).sid_array(limit)) <= limit
+    with suppress(WireError):
+        assert len(NdrReader(stub).u32_array(count, limit)) <= limit
