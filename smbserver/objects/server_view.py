@@ -128,6 +128,7 @@ class StateView:
                 share.comment,
                 hidden=share.name.endswith(HIDDEN_SUFFIX) and not share.is_pipe,
                 current_users=used[share.name],
+                encrypt=share.encrypt,
             )
             for share in self._state.shares
         ]

@@ -29,6 +29,8 @@ class ShareView(NamedTuple):
     """Left out of enumerations, found when asked for by name."""
     max_users: int = UNLIMITED_USERS
     current_users: int = 0
+    encrypt: bool = False
+    """Only served to clients that encrypt."""
 
 
 class UserView(NamedTuple):

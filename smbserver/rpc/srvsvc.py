@@ -30,6 +30,9 @@ PLATFORM_ID_NT: Final = 500
 STYPE_SPECIAL: Final = 0x80000000
 """[MS-SRVS] 2.2.2.4; set on IPC$."""
 
+SHI1005_FLAGS_ENCRYPT_DATA: Final = 0x00008000
+"""[MS-SRVS] 2.2.4.29."""
+
 SV_TYPE_WORKSTATION: Final = 0x00000001
 SV_TYPE_SERVER: Final = 0x00000002
 SV_TYPE_NT: Final = 0x00001000
@@ -89,8 +92,8 @@ def _share_503(share: ShareView) -> Row:
     return *_share_2(share), "*", 0, None
 
 
-def _share_1005(_share: ShareView) -> Row:
-    return (0,)
+def _share_1005(share: ShareView) -> Row:
+    return (SHI1005_FLAGS_ENCRYPT_DATA if share.encrypt else 0,)
 
 
 _LAYOUT_1 = (STRING, DWORD, STRING)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from struct import pack
+from struct import pack, unpack_from
 
 import pytest
 
@@ -204,6 +204,12 @@ PEOPLE = {
 """What tells of sessions: not for guests."""
 CHANGES = dict.fromkeys((11, 13, 14, 17, 18, 19, 22), b"")
 """What would change something: for nobody."""
+
+
+def test_a_share_that_is_only_served_encrypted_says_so() -> None:
+    given = Server([ShareView("data", encrypt=True)])
+    stub = call(opened(server=given), 16, server_name() + text("data") + pack("<I", 1005))
+    assert unpack_from("<I4xII", stub) == (1005, 0x8000, 0)
 
 
 def test_what_anonymous_callers_may_ask() -> None:
