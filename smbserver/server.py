@@ -185,7 +185,7 @@ class Server:
                 sid_seed(name),
                 local_users,
             )
-            self._state.ask_host = ask_host
+            self._state.host_questions.ask_host = ask_host
             if settings.password_file:
                 self._state.password_changes.keep = partial(rewrite_password, settings.password_file)
             watches = self._state.files.watches

@@ -10,6 +10,7 @@ from smbserver.auth.ntlm import Names
 from smbserver.auth.sids import UserSids, machine_sid
 from smbserver.objects.breaks import BreakSender
 from smbserver.objects.durable import DurableOpens
+from smbserver.objects.host_questions import HostQuestions
 from smbserver.objects.interface import Interface
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.password_changes import PasswordChanges
@@ -18,7 +19,6 @@ from smbserver.objects.runtime import Runtime
 from smbserver.objects.server_view import StateView
 from smbserver.objects.session import Session
 from smbserver.objects.share import Share
-from smbserver.rpc.host_names import HostAnswer, HostQuestion
 from smbserver.sharing.file_state import FileTable
 from smbserver.sharing.host_locks import RETRY_SECONDS
 
@@ -44,10 +44,6 @@ class Policy(NamedTuple):
     host_locks: bool = False  # whether local programs see the clients' byte-range locks
     deferred_write_time: bool = False  # whether write times move late, as `sharing.deferred_write` says
     torture: bool = False  # whether the test hook FSCTL_SMBTORTURE is there
-
-
-def _know_nobody(_question: HostQuestion) -> HostAnswer:
-    return HostAnswer()
 
 
 class ServerState:
@@ -84,7 +80,7 @@ class ServerState:
         self.client_dialects: dict[bytes, int] = {}  # by ClientGuid ([MS-SMB2] 3.3.1.16)
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
         self.pipe_store = PipeStore(self.start_time)
-        self.ask_host: Callable[[HostQuestion], HostAnswer] = _know_nobody  # blocking; for a thread
+        self.host_questions = HostQuestions(runtime)
         self.view = StateView(self)
         self.password_changes = PasswordChanges(accounts, runtime, self.view.may_try, self.view.forgive)
         self._last_open_id = 0

@@ -82,12 +82,8 @@ class StateView:
         return self._state.sids
 
     def ask_host(self, question: HostQuestion) -> Waiter[HostAnswer]:
-        """In a thread: behind the host's users may be a directory far away."""
-        if not any(question):
-            waiter: Waiter[HostAnswer] = Waiter()
-            waiter.resolve(HostAnswer())
-            return waiter
-        return self._state.runtime.offload(partial(self._state.ask_host, question))
+        """See `objects.host_questions`."""
+        return self._state.host_questions.ask(question)
 
     def new_login(self, caller: Caller, auth_type: int) -> RpcLogin | None:
         """NTLM, raw or within SPNEGO, for callers who have a name."""

@@ -365,7 +365,7 @@ def lookup(uid: int) -> tuple[bytes, bytes]:
 
 
 def test_an_answer_that_comes_later(world: World, ipc: Tree) -> None:
-    world.state.ask_host = lambda question: HostAnswer(dict.fromkeys(question.uids, "ann"))
+    world.state.host_questions.ask_host = lambda question: HostAnswer(dict.fromkeys(question.uids, "ann"))
     pipe = opened(ipc, "lsarpc")
     transceive(pipe, BINDS["lsarpc"]).check()
     policy, names = lookup(1000)

@@ -74,7 +74,7 @@ def test_callers_see_their_own_sessions_files_and_connections(world: World) -> N
 
 def test_the_host_is_asked_in_a_thread_and_only_when_needed(world: World) -> None:
     world.runtime.hold_offloaded = True
-    world.state.ask_host = lambda question: HostAnswer(dict.fromkeys(question.uids, "ann"))
+    world.state.host_questions.ask_host = lambda question: HostAnswer(dict.fromkeys(question.uids, "ann"))
     view = world.state.view
     assert view.ask_host(HostQuestion()).result() == HostAnswer()
     waiter = view.ask_host(HostQuestion(frozenset({7})))
