@@ -13,7 +13,8 @@ from typing import Final
 
 from conformance.servers import OursServer, StartedServer
 from conformance.smbtorture.results import TIMEOUT, Record, judge, one_line, parse_list
-from conformance.smbtorture.suites import settings_for, share_for, target_for
+from conformance.smbtorture.suites import NEEDS_VERSIONS, matches, settings_for, share_for, target_for
+from conformance.smbtorture.versions import prepare
 
 SMBTORTURE: Final = "smbtorture"
 SHARE: Final = "torture"
@@ -63,6 +64,8 @@ def run_test(
     """Empty the shares, run the test, judge it. What it said goes to `logs` unless it passed."""
     for folder in server.shares.values():
         _empty(folder)
+    if matches(test, NEEDS_VERSIONS):
+        prepare(server.shares[SHARE])
     command = _command(test, server, scratch)
     begun = time.monotonic()
     process = subprocess.Popen(

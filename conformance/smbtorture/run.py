@@ -36,6 +36,7 @@ from conformance.smbtorture.process import (  # noqa: E402
     run_test,
 )
 from conformance.smbtorture.results import ERROR, SKIP, SUCCESS, Record, table, write_json  # noqa: E402
+from conformance.smbtorture.versions import PATTERN, snapshots_of  # noqa: E402
 
 EXPECTED: Final = Path(__file__).resolve().parent / "expected.md"
 SECONDS: Final = 60.0  # for one test; three quarters of them take less than one
@@ -107,7 +108,11 @@ class Run:
             users=USERS,
             signing="enabled",  # many tests speak unsigned
             arguments=("--torture", "--host-locks", "--deferred-write-time"),
-            share_options={SHARE: "hide=.*|hidefile", **suites.SHARES},  # as Samba's own tests have them
+            # As Samba's own tests have them.
+            share_options={
+                SHARE: f"hide=.*|hidefile,snapshots={snapshots_of(folders[SHARE])}/{PATTERN}",
+                **suites.SHARES,
+            },
         )
 
     def _use(self, server: StartedServer) -> None:
