@@ -1,0 +1,1 @@
+"""Symbolic links and previous versions as real clients see them."""
