@@ -31,7 +31,7 @@ from smbserver.backend.posix import PosixBackend, PosixSnapshots, SnapshotPatter
 from smbserver.nt import access, status
 from smbserver.nt.snapshot_names import parse_token
 from smbserver.objects.share import Share
-from smbserver.wire import file_info, fs_info, ioctl, reparse, snapshots
+from smbserver.wire import error, file_info, fs_info, ioctl, reparse, snapshots
 from tests.harness import World
 
 OLD, NEW = "@GMT-2026.01.02-03.04.05", "@GMT-2026.05.06-07.08.09"
@@ -273,7 +273,19 @@ def test_links_in_versions(versions: World, share_folder: Path) -> None:
         for name in ("up", "sideways"):
             assert asked(tree, f"{OLD}\\{name}") == status.OBJECT_NAME_NOT_FOUND
         tree = versions.tree("links")
-        assert asked(tree, f"{OLD}\\link") == status.STOPPED_ON_SYMLINK
+        (kept / "to-dir").symlink_to("dir")
+        for name, left in [
+            (f"{OLD}\\link", ""),
+            (f"link\\{OLD}", f"\\{OLD}"),
+            (f"{OLD}\\to-dir\\file", "\\file"),
+            (f"to-dir\\{OLD}\\file", f"\\{OLD}\\file"),
+            (f"to-dir\\file\\{OLD}", f"\\file\\{OLD}"),
+        ]:
+            reply = tree.call(commands.create(name, access=GENERIC_READ, disposition=OPEN))
+            assert reply.status == status.STOPPED_ON_SYMLINK
+            data = error.decode_response(memoryview(reply.raw)).contexts[0].data
+            unparsed = reparse.decode_stopped(memoryview(data)).unparsed_path_length
+            assert unparsed == 2 * len(left), "the client puts the target in the place of what was read"
         assert asked(tree, f"{OLD}\\up") == status.OBJECT_NAME_NOT_FOUND
         with tree.open(f"{OLD}\\link", access=GENERIC_ALL, options=0x00200000) as opened:
             get = tree.call(queries.ioctl(ioctl.FSCTL_GET_REPARSE_POINT, b"", opened.file_id)).check()
@@ -283,5 +295,5 @@ def test_links_in_versions(versions: World, share_folder: Path) -> None:
                 request = queries.ioctl(code, queries.decode_ioctl(get), opened.file_id)
                 assert tree.call(request).status == status.MEDIA_WRITE_PROTECTED
     finally:
-        for name in ("link", "up", "sideways"):
+        for name in ("link", "up", "sideways", "to-dir"):
             (kept / name).unlink()
