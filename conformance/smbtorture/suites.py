@@ -4,7 +4,7 @@ import fnmatch
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from conformance.smbtorture.versions import FILE, TOKEN
+from conformance.smbtorture.versions import FILE, STREAM, STREAM_DATA, TOKEN
 
 # What several clients do to one file. One name of smbtorture may be a whole suite or a single test.
 SHARING: Final = tuple(
@@ -60,7 +60,6 @@ INAPPLICABLE: Final = {
     "smb2.durable-open-disconnect*": "a tool that leaves a durable handle behind",
     "smb2.set-sparse-ioctl*": "wants a file name as parameter",
     "smb2.zero-data-ioctl*": "wants a file name and an offset as parameters",
-    "smb2.twrp.stream": "needs a stream in a snapshot",
     "smb2.aio_delay*": "needs a module of Samba that delays",
     "smb2.timestamp_resolution*": "measures the clock",
     "smb2.scan*": "tries all levels and opcodes and asserts nothing",
@@ -127,7 +126,12 @@ SETTINGS: Final = {
     "smb2.ioctl.bug14788.*": ("--option=torture:noperm_share=torture2",),
     # SYNCHRONIZE alone opens a file since Windows 7, and by [MS-FSA] 2.1.5.1; the test takes Vista's word unless told.
     "smb2.create.gentest": ("--option=torture:win7=yes",),
-    "smb2.twrp*": (f"--option=torture:twrp_snapshot={TOKEN}", f"--option=torture:twrp_file={FILE}"),
+    "smb2.twrp*": (
+        f"--option=torture:twrp_snapshot={TOKEN}",
+        f"--option=torture:twrp_file={FILE}",
+        f"--option=torture:twrp_stream={STREAM}",
+        f"--option=torture:twrp_stream_size={len(STREAM_DATA)}",
+    ),
     "smb2.ea.*": ("--option=torture:acl_xattr_name=NTACL",),  # an attribute of the server's own
     "libsmbclient.*": (_SMB_URL + "{share}",),
     "libsmbclient.list_shares": (_SMB_URL,),

@@ -173,6 +173,8 @@ def _open(
     located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE)
     try:
         found = located.metadata
+        if found is not None and found.reparse_tag:
+            check_link(request, located, backend)
         if stream is not UNNAMED:
             request = apply_kind(request, stream, found)
         caching = caching_request(request, work, located, stream.name)
@@ -218,8 +220,6 @@ def _open_existing(
     assert meta is not None
     assert identity is not None
     disposition, options = request.create_disposition, request.create_options
-    if meta.reparse_tag:
-        check_link(request, located, backend)
     check_existing(request, meta, not located.path)
     overwrite = disposition in OVERWRITES
     is_readonly = meta.attributes & attributes.READONLY != 0 and not meta.is_directory

@@ -174,8 +174,9 @@ class Open:
 
     @property
     def is_alone(self) -> bool:
-        """Whether this is the only open of its file, and no thread works on it."""
-        return len(self.state.holders) == 1 and not self._running
+        """Whether this is the only open of its file, streams included, and no thread works on it."""
+        state = self.state
+        return state.base is None and not state.streams and len(state.holders) == 1 and not self._running
 
     def become(self, handle: Handle, files: FileTable) -> None:
         """Go on with another file in the place of this one, of which this is the only open (`is_alone`)."""

@@ -127,6 +127,8 @@ def test_an_open_is_told_where_to_go_on(linked: World, dialect: int | None) -> N
     assert stopped(tree, "to-dir") == ("dir", "")
     assert stopped(tree, "to-dir\\deep\\x") == ("dir", "\\deep\\x")
     assert stopped(tree, "to-DIR\\file") == ("dir", "\\file")
+    assert stopped(tree, "dir\\link:stream", disposition=OPEN_IF) == ("..\\file", "")
+    assert stopped(tree, "to-dir\\file:stream", disposition=OPEN_IF) == ("dir", "\\file:stream")
     assert stopped(tree, "to-dir\\file", options=ITSELF) == ("dir", "\\file"), "it is about the last name only"
 
 
@@ -327,7 +329,23 @@ def test_what_cannot_become_a_link(linked: World, tree: Tree) -> None:
             assert control(opened, ioctl.FSCTL_SET_REPARSE_POINT, buffer("x")).status == expected
     with tree.create("empty"), tree.open("empty", access=GENERIC_ALL) as second:
         assert control(second, ioctl.FSCTL_SET_REPARSE_POINT, buffer("x")).status == status.SHARING_VIOLATION
+    with tree.open("empty", access=GENERIC_ALL) as opened:
+        try:
+            stream = tree.open("empty:stream", access=GENERIC_ALL, disposition=OPEN_IF)
+        except StatusFailure:
+            pytest.skip("no streams here")
+        for each in (opened, stream):
+            assert control(each, ioctl.FSCTL_SET_REPARSE_POINT, buffer("x")).status == status.SHARING_VIOLATION
+        stream.close()
+        refused = control(opened, ioctl.FSCTL_SET_REPARSE_POINT, buffer("x")).status
+        assert refused == status.EAS_NOT_SUPPORTED, "the stream would be lost"
     assert (linked.data / "empty").is_file()
+
+
+def test_a_link_has_no_streams(linked: World, tree: Tree) -> None:
+    (linked.data / "link").symlink_to("file")
+    assert asked(tree, "link:stream", options=ITSELF) == status.OBJECT_NAME_NOT_FOUND
+    assert asked(tree, "link:stream", GENERIC_ALL, OPEN_IF, ITSELF) == status.NOT_SUPPORTED
 
 
 def test_a_file_with_more_than_data(linked: World, tree: Tree) -> None:
