@@ -29,6 +29,7 @@ from smbserver.nt import status
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.share import Share
 from smbserver.wire import header
+from tests.commands.test_change_notify import Looker
 from tests.every_command import requests
 from tests.harness import OTHER_USER, USER, World
 
@@ -288,6 +289,18 @@ def test_a_write_that_sets_archive_is_done_as_its_user(acting: Acting) -> None:
     file.close()
     with acting.tree().open("file") as again:
         assert again.created.attributes == 0x20
+
+
+@needs_root
+def test_who_watches_a_tree_hears_nothing_of_folders_he_may_not_list(acting: Acting) -> None:
+    acting.owned("open", BOB, 0o755, directory=True)
+    acting.owned("closed", BOB, 0o711, directory=True)
+    hers, his = acting.tree(USER), acting.tree(OTHER_USER)
+    she_hears, he_hears = Looker(hers, below=True), Looker(his, below=True)
+    his.create("closed\\secret").close()
+    his.create("open\\public").close()
+    assert [name for _, name in she_hears.news()] == ["open\\public"]
+    assert [name for _, name in he_hears.news()] == ["closed\\secret", "open\\public"]
 
 
 class Recorder:

@@ -78,6 +78,7 @@ EDGES = (
     Row("commands", "wire"),
     Row("commands", "crypto"),
     Row("commands", "sharing"),
+    Row("commands", "backend.acting", "a watcher of a tree is asked what he may list"),
     Row("commands", "backend.base", "commands speak to the contract, never to one storage"),
     Row("commands", "auth"),
     Row("commands", "objects"),

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -15,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from conformance.client import connect
-from conformance.client.protocol import DIRECTORY_FILE, OPEN_IF, StatusFailure
+from conformance.client.message import Request
+from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, OPEN_IF, StatusFailure
 from smbserver.config.settings import Settings, ShareSettings
 from smbserver.errors import ConfigError
 from smbserver.nt import status
 from smbserver.server import Server
+from smbserver.wire.change_notify import decode_response
 from tests.backend.posix.test_fs_user import effective, fs_ids
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -130,13 +133,24 @@ def test_a_program_that_only_root_may_read_serves_all_the_same(share_folder: Pat
             time.sleep(0.02)
         port = json.loads(ready.read_text())["addresses"][0][1]
         make_things(port)
+        home = share_folder / "home"
+        home.mkdir(0o700)
+        os.chown(home, ANN, ANN)
+        with connect("127.0.0.1", port, "ann", "secret") as session:
+            watched = session.tree("data").open("home", options=DIRECTORY_FILE)
+            body = struct.pack("<HHI16sII", 32, 1, 1000, watched.file_id, 0xFFF, 0)
+            waiting = watched.tree.submit(Request(CHANGE_NOTIFY, body))
+            session.connection.wait_interim(waiting)
+            (home / "by a local program").write_bytes(b"")
+            [told] = decode_response(memoryview(session.connection.wait(waiting).check().raw))[:1]
+            assert told.name == "by a local program"
         with connect("127.0.0.1", port, "bob", "secret") as session:
             tree = session.tree("data")
             (share_folder / "file").chmod(0o600)
             with pytest.raises(StatusFailure) as failure:
                 tree.open("file")
             assert failure.value.status == status.ACCESS_DENIED
-            assert {entry.name for entry in tree.list_directory()} == {".", "..", "file", "folder"}
+            assert {entry.name for entry in tree.list_directory()} == {".", "..", "file", "folder", "home"}
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(START_SECONDS) == 0, log.read_text()

@@ -1,8 +1,13 @@
 """CHANGE_NOTIFY ([MS-SMB2] 3.3.5.19): tell when a directory, or anything below it, changes."""
 
+from functools import partial
+
+from smbserver.backend.acting import ActsAs
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
+from smbserver.nt.names import Path
+from smbserver.objects.open import Open
 from smbserver.sharing.notify import Outcome
 from smbserver.wire import change_notify as wire
 
@@ -26,7 +31,27 @@ def change_notify(request: wire.ChangeNotifyRequest, work: Work) -> Pending[Outc
         watches = work.connection.server.files.watches
         tree = request.flags & wire.WATCH_TREE != 0
         holder.watch = watches.begin(opened.backend, holder.path, request.completion_filter, tree, room)
+        if tree and opened.tree.acting is not None:
+            holder.watch.may_see = partial(_may_list, opened, opened.tree.acting)
     return Pending(holder.watch.wait(room), _reply, can_cancel=True, may_never_end=True)
+
+
+def _may_list(opened: Open, acting: ActsAs, directory: Path) -> bool:
+    """Whether the watcher's local user could list a directory now. Windows tells all that is below; the names in
+    another user's closed folder are nobody's business here.
+    """
+    try:
+        with acting:
+            located = opened.backend.locate(directory)
+            try:
+                if located.metadata is None or not located.metadata.is_directory:
+                    return False
+                opened.backend.open(located, read=True, write=False).close()
+            finally:
+                located.close()
+    except (OSError, StatusError):
+        return False
+    return True
 
 
 def _reply(outcome: Outcome) -> Reply:

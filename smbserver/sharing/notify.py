@@ -56,7 +56,10 @@ No changes at all mean that some were lost. Of data and attributes that are told
 
 
 class Watch:
-    """One open's interest in a directory."""
+    """One open's interest in a directory.
+
+    `may_see` tells of a directory below it whether its changes may be told; None: all of them.
+    """
 
     __slots__ = (
         "_entries",
@@ -66,6 +69,7 @@ class Watch:
         "_table",
         "_waiting",
         "matches",
+        "may_see",
         "path",
         "tree",
         "volume",
@@ -76,6 +80,7 @@ class Watch:
         self.path = path
         self.matches = matches
         self.tree = tree
+        self.may_see: Callable[[Path], bool] | None = None
         self._table = table
         self._limit = limit
         self._entries: list[tuple[int, str]] = []
@@ -236,12 +241,24 @@ class WatchTable:
         if watched is None:
             return
         touched: list[Watch] = []
+        asked: dict[tuple[Watch, Path], bool] = {}
         for change in changes:
             parent = len(change.path) - 1
             for depth in range(parent, -1, -1):
                 for watch in watched.get(change.path[:depth], ()):
                     if watch.matches & change.matches and (depth == parent or watch.tree):
+                        if depth < parent and not _may_see(watch, change.path[:parent], asked):
+                            continue
                         watch.note(change.action, "\\".join(change.path[depth:]))
                         touched.append(watch)
         for watch in touched:  # only now: both names of a rename travel together
             watch.answer()
+
+
+def _may_see(watch: Watch, directory: Path, asked: dict[tuple[Watch, Path], bool]) -> bool:
+    """Whether a change in this directory may be told; `asked` keeps the answers of one report."""
+    if watch.may_see is None:
+        return True
+    if (watch, directory) not in asked:
+        asked[watch, directory] = watch.may_see(directory)
+    return asked[watch, directory]

@@ -284,3 +284,23 @@ class Watching(RuleBasedStateMachine):
 
 TestWatching = Watching.TestCase
 TestWatching.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+
+
+def test_a_watch_is_told_only_what_it_may_see_and_asks_once_for_each_report() -> None:
+    table = FileTable()
+    watch = table.watches.begin(VOLUME, (), ANY, True, 1000)
+    asked: list[Path] = []
+
+    def may_see(directory: Path) -> bool:
+        asked.append(directory)
+        return directory != ("closed",)
+
+    watch.may_see = may_see
+    waiting = watch.wait(1000)
+    table.watches.report(
+        VOLUME,
+        [added("closed", "a"), added("open", "b"), added("closed", "c"), added("open", "d"), added("e")],
+    )
+    assert names(waiting) == ["open\\b", "open\\d", "e"]
+    assert asked == [("closed",), ("open",)]
+    watch.end(0)
