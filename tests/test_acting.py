@@ -17,6 +17,7 @@ from conformance.client.protocol import (
     DIRECTORY_FILE,
     GENERIC_READ,
     GENERIC_WRITE,
+    INFO_SECURITY,
     OPEN_IF,
     OPLOCK_BATCH,
     StatusFailure,
@@ -26,6 +27,16 @@ from smbserver import dispatch
 from smbserver.backend.acting import ActsAs, LocalUser
 from smbserver.backend.posix import FsUsers, PosixBackend, fs_user, own_user
 from smbserver.nt import status
+from smbserver.nt.access import FILE_ALL_ACCESS, WRITE_DAC
+from smbserver.nt.descriptor import (
+    ACCESS_ALLOWED,
+    DACL_SECURITY_INFORMATION,
+    SE_DACL_PRESENT,
+    Ace,
+    Descriptor,
+    build,
+)
+from smbserver.nt.sid import EVERYONE
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.share import Share
 from smbserver.wire import header
@@ -301,6 +312,21 @@ def test_who_watches_a_tree_hears_nothing_of_folders_he_may_not_list(acting: Act
     his.create("open\\public").close()
     assert [name for _, name in she_hears.news()] == ["open\\public"]
     assert [name for _, name in he_hears.news()] == ["closed\\secret", "open\\public"]
+
+
+@needs_root
+def test_a_descriptor_is_stored_by_the_owner_of_the_file(acting: Acting) -> None:
+    """The kernel would let the server write security.NTACL for anybody: it is privileged for that even as Bob."""
+    acting.owned("hers", ALICE, 0o600)
+    everybody = build(Descriptor(SE_DACL_PRESENT, None, None, (Ace(ACCESS_ALLOWED, 0, FILE_ALL_ACCESS, EVERYONE),)))
+    with acting.tree(OTHER_USER).open("hers", access=WRITE_DAC) as file, pytest.raises(StatusFailure) as failure:
+        file.set(INFO_SECURITY, 0, everybody, DACL_SECURITY_INFORMATION)
+    refused(failure, status.ACCESS_DENIED)
+    with acting.tree().open("hers", access=WRITE_DAC) as file:
+        file.set(INFO_SECURITY, 0, everybody, DACL_SECURITY_INFORMATION)
+    with pytest.raises(StatusFailure) as failure:  # and the kernel has the last word
+        acting.tree(OTHER_USER).open("hers", access=GENERIC_READ)
+    refused(failure, status.ACCESS_DENIED)
 
 
 class Recorder:

@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Final
 
 from smbserver.backend.posix import ntacl
+from smbserver.backend.posix.fs_user import current_uid
 from smbserver.errors import WireError
 from smbserver.nt.descriptor import SE_DACL_PRESENT, Descriptor
 
@@ -68,6 +69,11 @@ class AclStore:
         """`root` is a descriptor of the share's root; `privileged` is asked from the system when not given."""
         self.is_privileged = may_write_security() if privileged is None else privileged
         self._reported: set[tuple[int, int]] = set()
+        self.is_possible = False
+        self.look_again(root)
+
+    def look_again(self, root: int) -> None:
+        """The root is another file system's now."""
         try:
             os.getxattr(root, _SECURITY if self.is_privileged else _USER)
             self.is_possible = True
@@ -108,10 +114,13 @@ class AclStore:
     def store(self, target: int | str, state: os.stat_result, descriptor: Descriptor) -> None:
         """Keep a descriptor, which fits the permissions that the file has now.
 
-        OSError EOPNOTSUPP where there is no room for any, EACCES where root's may not be replaced, ENOSPC, E2BIG.
+        OSError EOPNOTSUPP where there is no room for any, EACCES where root's may not be replaced, ENOSPC, E2BIG; EPERM
+        for a local user whose file it is not: the kernel asks nobody's permission who may write `security.*`.
         """
         if not self.is_possible:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        if self.is_privileged and current_uid() not in (0, state.st_uid):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         if not self.is_privileged and _SECURITY in os.listxattr(target):
             raise OSError(errno.EACCES, os.strerror(errno.EACCES))
         try:

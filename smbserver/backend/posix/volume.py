@@ -405,6 +405,7 @@ class PosixBackend:
         self._cache.clear()
         self._resolver.store.look_again()
         self._know_root()
+        self._acls.look_again(self._root)
 
     def _know_root(self) -> None:
         state = os.fstat(self._root)
