@@ -27,7 +27,7 @@ from smbserver import dispatch
 from smbserver.backend.acting import ActsAs, LocalUser
 from smbserver.backend.posix import FsUsers, PosixBackend, fs_user, own_user
 from smbserver.nt import status
-from smbserver.nt.access import FILE_ALL_ACCESS, WRITE_DAC
+from smbserver.nt.access import FILE_ALL_ACCESS, FILE_READ_DATA, FILE_WRITE_DATA, MAXIMUM_ALLOWED, WRITE_DAC
 from smbserver.nt.descriptor import (
     ACCESS_ALLOWED,
     DACL_SECURITY_INFORMATION,
@@ -327,6 +327,25 @@ def test_a_descriptor_is_stored_by_the_owner_of_the_file(acting: Acting) -> None
     with pytest.raises(StatusFailure) as failure:  # and the kernel has the last word
         acting.tree(OTHER_USER).open("hers", access=GENERIC_READ)
     refused(failure, status.ACCESS_DENIED)
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("mode", "reads", "writes"), [(0o666, True, True), (0o644, True, False), (0o600, False, False)]
+)
+def test_all_that_is_allowed_is_what_the_kernel_allows(acting: Acting, mode: int, reads: bool, writes: bool) -> None:
+    acting.owned("hers", ALICE, mode)
+    tree = acting.tree(OTHER_USER)
+    with tree.open("hers", access=MAXIMUM_ALLOWED) as file:
+        assert (file.tree.call(commands.read(file.file_id, 0, 10)).status == 0) == reads
+        assert (file.tree.call(commands.write(file.file_id, 0, b"x")).status == 0) == writes
+        granted = int.from_bytes(file.query(1, 8), "little")
+        assert bool(granted & FILE_READ_DATA) == reads
+        assert bool(granted & FILE_WRITE_DATA) == writes
+    if not writes:
+        with pytest.raises(StatusFailure) as failure:
+            tree.open("hers", access=MAXIMUM_ALLOWED | GENERIC_WRITE)
+        refused(failure, status.ACCESS_DENIED)
 
 
 class Recorder:

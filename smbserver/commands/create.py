@@ -45,6 +45,7 @@ from smbserver.commands.create_durable import (
     known_open,
 )
 from smbserver.commands.create_ea import check_knowledge, requested_eas
+from smbserver.commands.create_host import open_allowed
 from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import wanted_path
 from smbserver.commands.create_response import create_response
@@ -241,10 +242,9 @@ def _open_existing(
         wait = state.settle_open(key, wanted, request.share_access, overwrite, deletes)
         if wait is not None:
             raise MustWait(wait)
-    reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
-    writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
     eas = requested_eas(request, backend.supports_eas) if overwrite else []
-    handle = backend.open(located, reads, writes and not meta.is_directory)
+    handle, allowed = open_allowed(request, backend, located, granted, overwrite)
+    granted, maximal = allowed, maximal & ~(granted & ~allowed)
     try:
         check_knowledge(request, handle)
         if overwrite:
