@@ -94,9 +94,8 @@ class Acting:
             return (self.data / name).exists()
 
     def close(self) -> None:
+        self.world.close()  # ends what was left open, each as its user
         self.users.end()
-        self.world.close()
-        self.users.end()  # the opens that were left have been ended as their users
 
 
 @pytest.fixture

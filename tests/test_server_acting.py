@@ -99,6 +99,24 @@ def test_a_start_that_fails_gives_root_back(share_folder: Path) -> None:
     assert (fs_ids(), effective()) == before
 
 
+@needs_root
+def test_a_second_one_in_the_same_loop_is_refused(share_folder: Path) -> None:
+    os.chown(share_folder, ANN, ANN)
+
+    async def serve() -> None:
+        async with Server(settings_for(share_folder, owner=str(ANN))) as server:
+            with pytest.raises(ConfigError, match="another server in this thread"):
+                await Server(settings_for(share_folder, owner=str(ANN))).start()
+            assert fs_ids()[0] != 0
+            with server.own_rights():
+                client = asyncio.get_running_loop().run_in_executor(None, make_things, server.addresses[0][1])
+            await client
+
+    asyncio.run(serve())
+    assert fs_ids()[0] == 0
+    assert (share_folder / "file").stat().st_uid == ANN
+
+
 def test_where_it_cannot_be_the_start_says_so(share_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 61007)
 

@@ -74,10 +74,18 @@ class _Thread(threading.local):
         self.current: LocalUser | None = None  # None: at rest, or never switched
         self.loaded: LocalUser | None = None  # whose gid and groups it has
         self.before: list[LocalUser | None] = []
+        self.begun = False
+
+
+# Of the process, as the threads themselves are: two servers in one thread must not know different things of it.
+_THREAD: Final = _Thread()
 
 
 class FsUsers:
-    """Begin and end it on the thread of the event loop. PermissionError and OSError ENOSYS where it cannot be had."""
+    """Begin and end it on the thread of the event loop. PermissionError and OSError ENOSYS where it cannot be had.
+
+    One at a time in one thread: `begin` raises OSError EBUSY for a second one.
+    """
 
     def __init__(self) -> None:
         number = _SETGROUPS.get(platform.machine())
@@ -86,13 +94,14 @@ class FsUsers:
         if os.geteuid() != 0:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
         self._number = number
-        self._thread = _Thread()
         self._had_resource = False
+        self._begun = False
         self._server = own_user()
         self.as_server: ActsAs = Acting(self, self._server)
 
     def check(self, users: Iterable[LocalUser]) -> None:
-        """Become each of them for a moment, before `begin`. Raises PermissionError."""
+        """Become each of them for a moment, before `begin`. Raises PermissionError, OSError EBUSY."""
+        _check_free()
         try:
             for user in users:
                 self._become(user)
@@ -101,6 +110,8 @@ class FsUsers:
 
     def begin(self) -> None:
         """From here on the calling thread, and what it has done by others, is nobody outside of contexts."""
+        _check_free()
+        _THREAD.begun = self._begun = True
         self._had_resource = _effective(_CAP_SYS_RESOURCE, False)
         self._rest()
         if _capabilities()[0] & _CAP_FS:
@@ -108,10 +119,13 @@ class FsUsers:
             raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
     def end(self) -> None:
-        """The calling thread is the server's own user again."""
+        """The calling thread is the server's own user again; nothing happens when it has not begun."""
+        if not self._begun:
+            return
+        _THREAD.begun = self._begun = False
         self._become(self._server)
-        self._thread.current = None
-        self._thread.before.clear()
+        _THREAD.current = None
+        _THREAD.before.clear()
         if self._had_resource:
             _effective(_CAP_SYS_RESOURCE, True)
             self._had_resource = False
@@ -122,7 +136,7 @@ class FsUsers:
 
     def carried(self, call: Callable[[], T]) -> Callable[[], T]:
         """The call as it is to be made in another thread: by whoever the calling thread is now."""
-        user = self._thread.current
+        user = _THREAD.current
 
         def run() -> T:
             with Acting(self, REST if user is None else user):
@@ -132,7 +146,7 @@ class FsUsers:
 
     def push(self, user: LocalUser) -> None:
         """See Acting."""
-        thread = self._thread
+        thread = _THREAD
         before = thread.current
         if before is not user:
             try:
@@ -146,19 +160,19 @@ class FsUsers:
 
     def pop(self) -> None:
         """See Acting."""
-        thread = self._thread
+        thread = _THREAD
         before = thread.before.pop()
         if before is not thread.current:
             self._go_back(before)
 
     def _go_back(self, user: LocalUser | None) -> None:
         """To who it was, and if that cannot be, to rest: to leave must not end a request that has done its work."""
-        self._thread.current = user
+        _THREAD.current = user
         if user is not None:
             try:
                 self._become(user)
             except OSError:
-                self._thread.current = REST  # whoever enters next sets everything anew
+                _THREAD.current = REST  # whoever enters next sets everything anew
                 self._rest()
         else:
             self._rest()
@@ -173,7 +187,7 @@ class FsUsers:
         assert _setfsuid is not None
         assert _setfsgid is not None
         assert _syscall is not None
-        thread = self._thread
+        thread = _THREAD
         if thread.loaded is not user:
             thread.loaded = None
             count = len(user.groups)
@@ -187,6 +201,11 @@ class FsUsers:
         _setfsuid(user.uid)
         if _setfsuid(_ASK) & _ASK != user.uid:  # it has no other way to say that it failed
             raise PermissionError(errno.EPERM, "setfsuid")
+
+
+def _check_free() -> None:
+    if _THREAD.begun:
+        raise OSError(errno.EBUSY, "another server in this thread acts as other users already")
 
 
 class Acting:

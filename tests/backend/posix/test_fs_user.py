@@ -265,3 +265,20 @@ def test_a_write_takes_the_setuid_bit_away_as_it_does_from_ann(users: FsUsers, s
         assert not os.fstat(fd).st_mode & stat.S_ISUID
     finally:
         os.close(fd)
+
+
+@needs_root
+def test_a_second_one_in_the_same_thread_is_refused_and_harms_nothing(users: FsUsers) -> None:
+    second = FsUsers()
+    with pytest.raises(OSError, match="another server in this thread"):
+        second.begin()
+    with pytest.raises(OSError, match="another server in this thread"):
+        second.check([ANN])
+    second.end()
+    assert fs_ids()[0] == REST.uid
+    with users.acting(ANN):
+        assert fs_ids() == (ANN.uid, ANN.gid, set(ANN.groups))
+    with second.acting(BOB):  # and would not know less of the thread than the first one
+        assert fs_ids() == (BOB.uid, BOB.gid, set(BOB.groups))
+    with users.acting(ANN):
+        assert fs_ids() == (ANN.uid, ANN.gid, set(ANN.groups))
