@@ -86,6 +86,12 @@ class Located(Protocol):
     def ownership(self) -> Ownership:
         """The file's, when there is one; no further look at it."""
 
+    def refused_to(self, uid: int) -> int:
+        """Rights to data or entries that the kernel keeps from this local user, for whom this thread acts.
+
+        To tell who asks for all he can have. It costs nothing where he owns the file, or is root.
+        """
+
     def close(self) -> None:
         """Give back what the lookup holds."""
 

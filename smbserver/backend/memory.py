@@ -168,6 +168,10 @@ class MemoryLocated:
         """Everybody may do everything."""
         return _OWNERSHIP
 
+    def refused_to(self, uid: int) -> int:
+        """Everybody may do everything."""
+        return 0
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -78,6 +78,10 @@ class ReadOnlyLocated:
         """As the inner one."""
         return self.inner.ownership()
 
+    def refused_to(self, uid: int) -> int:
+        """As the inner one."""
+        return self.inner.refused_to(uid)
+
     def close(self) -> None:
         """As the inner one."""
         self.inner.close()

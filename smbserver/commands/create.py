@@ -15,6 +15,7 @@ from smbserver.commands.create_access import (
     granted_access,
     maximal_access,
     maximal_of_new,
+    refused_by_host,
 )
 from smbserver.commands.create_arguments import (
     ACTION_OF,
@@ -225,7 +226,8 @@ def _open_existing(
     overwrite = disposition in OVERWRITES
     is_readonly = meta.attributes & attributes.READONLY != 0 and not meta.is_directory
     maximal = maximal_access(tree, located, work)
-    granted = granted_access(request, maximal, is_readonly)
+    refused = refused_by_host(request, located, work)
+    granted = granted_access(request, maximal, is_readonly, refused)
     if overwrite:
         check_overwrite(disposition, maximal, is_readonly)
         check_overwritten(request, meta, backend.hides(located.path[-1]))
@@ -258,7 +260,7 @@ def _open_existing(
     except BaseException:
         handle.close()
         raise
-    return handle, ACTION_OF.get(disposition, attributes.OPENED), granted, maximal
+    return handle, ACTION_OF.get(disposition, attributes.OPENED), granted, maximal & ~refused
 
 
 def _make(

@@ -19,8 +19,12 @@ from smbserver.wire import create as wire
 _NOT_IN_READONLY: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA | access.FILE_DELETE_CHILD
 
 
-def granted_access(request: wire.CreateRequest, maximal: int, is_readonly: bool = False) -> int:
-    """The rights of the open, all of them within `maximal`, else ACCESS_DENIED. `is_readonly`: an existing file is."""
+def granted_access(request: wire.CreateRequest, maximal: int, is_readonly: bool = False, refused: int = 0) -> int:
+    """The rights of the open, all of them within `maximal`, else ACCESS_DENIED.
+
+    `is_readonly`: an existing file is. `refused` is what the kernel will not give: who asks for whatever he can have is
+    not given that, who asks for it by name hears it from the kernel.
+    """
     wanted = access.expand_generic(request.desired_access & ~access.MAXIMUM_ALLOWED)
     if request.create_options & attributes.FILE_NO_INTERMEDIATE_BUFFERING:
         wanted &= ~access.FILE_APPEND_DATA  # [MS-SMB2] 3.3.5.9
@@ -29,7 +33,7 @@ def granted_access(request: wire.CreateRequest, maximal: int, is_readonly: bool 
     if is_readonly and wanted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA):
         raise StatusError(status.ACCESS_DENIED)
     if request.desired_access & access.MAXIMUM_ALLOWED:
-        wanted |= maximal & ~_NOT_IN_READONLY if is_readonly else maximal
+        wanted |= maximal & ~(refused | (_NOT_IN_READONLY if is_readonly else 0))
     return wanted
 
 
@@ -39,6 +43,13 @@ def maximal_access(tree: Tree, located: Located, work: Work) -> int:
     if stored is None:
         return tree.maximal_access
     return tree.maximal_access & stored_rights(stored, located, work.token())
+
+
+def refused_by_host(request: wire.CreateRequest, located: Located, work: Work) -> int:
+    """What the kernel keeps from the user, if the request wants to know what he can have."""
+    if request.desired_access & access.MAXIMUM_ALLOWED or wire.QUERY_MAXIMAL_ACCESS in request.contexts:
+        return located.refused_to(work.need_tree().local_user.uid)
+    return 0
 
 
 def maximal_of_new(tree: Tree, descriptor: Descriptor | None, token: Token) -> int:

@@ -3,7 +3,13 @@
 import logging
 
 from smbserver.backend.base import Backend, Handle, Located, StreamHandle
-from smbserver.commands.create_access import check_delete_on_close, check_overwrite, granted_access, maximal_access
+from smbserver.commands.create_access import (
+    check_delete_on_close,
+    check_overwrite,
+    granted_access,
+    maximal_access,
+    refused_by_host,
+)
 from smbserver.commands.create_arguments import ACTION_OF, MAKES, OVERWRITES
 from smbserver.commands.create_caching import CachingRequest, MustWait
 from smbserver.connection.work import Work
@@ -101,7 +107,7 @@ def _of(
     overwrite = disposition in OVERWRITES
     is_readonly = meta.attributes & attributes.READONLY != 0 and not meta.is_directory
     maximal = maximal_access(tree, located, work)
-    granted = granted_access(request, maximal, is_readonly)
+    granted = granted_access(request, maximal, is_readonly, refused_by_host(request, located, work))
     if found is None:
         check_overwrite(attributes.FILE_OVERWRITE, maximal, is_readonly)
     elif overwrite:

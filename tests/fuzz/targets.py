@@ -21,10 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # also when it is 
 import smbserver.auth.ntlm_messages
 import smbserver.auth.spnego
 import smbserver.backend.posix.dos_attributes
+import smbserver.backend.posix.ntacl
 import smbserver.wire
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.errors import StatusError, WireError
-from smbserver.nt import names
+from smbserver.nt import descriptor, names
 from smbserver.rpc.pdu import Header
 from smbserver.rpc.pipes import PIPES, open_pipe
 from smbserver.rpc.security import Trailer
@@ -128,6 +129,8 @@ def _all() -> dict[str, Target]:
     found["wire.header.decode"] = Target(_header, (WireError,))
     found["wire.directory_info.decode_entries"] = Target(_entries, (WireError,))
     found["backend.posix.dos_attributes.decode"] = Target(smbserver.backend.posix.dos_attributes.decode, ())
+    found["backend.posix.ntacl.decode"] = Target(smbserver.backend.posix.ntacl.decode, (WireError,))
+    found["nt.descriptor.parse"] = Target(descriptor.parse, (WireError,))
     found["nt.names.split"] = Target(_path, (StatusError, UnicodeDecodeError))
     found["nt.names.Pattern"] = Target(_pattern, (UnicodeDecodeError,))
     found["rpc.pipe"] = Target(_pipe, (StatusError,))

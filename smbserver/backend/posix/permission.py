@@ -1,11 +1,17 @@
-"""Asks the kernel beforehand whether the user of this thread may take a name out of a directory."""
+"""Asks the kernel beforehand what the user of this thread may do: take a name out of a directory, read, write."""
 
 import errno
 import os
 import stat
 from collections.abc import Callable
+from typing import Final
 
 from smbserver.backend.posix.fs_user import current_uid
+from smbserver.nt import access
+
+_ROOT: Final = 0
+_READING: Final = access.FILE_READ_DATA | access.FILE_EXECUTE
+_WRITING: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
 
 
 def check_remove(parent: int, owner: Callable[[], int]) -> None:
@@ -16,3 +22,24 @@ def check_remove(parent: int, owner: Callable[[], int]) -> None:
     state = os.fstat(parent)
     if state.st_mode & stat.S_ISVTX and current_uid() not in (0, state.st_uid) and owner() != current_uid():
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+def refused_rights(target: int | str, follow: bool, state: os.stat_result, uid: int) -> int:
+    """The rights to data or entries that the local user `uid` does not have, whose thread this is.
+
+    Of the owner the mode says it; for the others, who may be in a group or in a POSIX ACL, the kernel is asked.
+    """
+    if uid == _ROOT:
+        return 0
+    if uid == state.st_uid:
+        may_read, may_write = bool(state.st_mode & stat.S_IRUSR), bool(state.st_mode & stat.S_IWUSR)
+    else:
+        path = f"/proc/self/fd/{target}" if isinstance(target, int) else target
+        may_read = os.access(path, os.R_OK, effective_ids=True, follow_symlinks=follow)
+        may_write = os.access(path, os.W_OK, effective_ids=True, follow_symlinks=follow)
+    refused = 0 if may_read else _READING
+    if not may_write:
+        refused |= _WRITING
+        if stat.S_ISDIR(state.st_mode):
+            refused |= access.FILE_DELETE_CHILD
+    return refused

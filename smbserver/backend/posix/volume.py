@@ -16,7 +16,7 @@ from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.link_handle import link_metadata
 from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.name_cache import NameCache
-from smbserver.backend.posix.permission import check_remove
+from smbserver.backend.posix.permission import check_remove, refused_rights
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.syscalls import birth_time, rename_no_replace
@@ -87,6 +87,10 @@ class PosixLocated:
         """From the lookup's stat."""
         assert self.state is not None
         return ownership_of(self.state)
+
+    def refused_to(self, uid: int) -> int:
+        """See `permission.refused_rights`."""
+        return 0 if self.state is None else refused_rights(self.place, self.follow, self.state, uid)
 
     def close(self) -> None:
         """Close the descriptors of the lookup."""
