@@ -48,7 +48,15 @@ RPC: Final = (
 LIBSMBCLIENT: Final = ("libsmbclient",)
 # What is done to the data of a file by control codes. Run with `--folder` on btrfs nearly nothing is skipped.
 DATA: Final = ("smb2.ioctl", "smb2.ioctl-on-stream")
-GROUPS: Final = {"sharing": SHARING, "data": DATA, "rpc": RPC, "libsmbclient": LIBSMBCLIENT}
+# Security descriptors, and what they grant.
+SECURITY: Final = (
+    "smb2.acls",
+    "smb2.acls_non_canonical",
+    "smb2.maximum_allowed",
+    "smb2.rename",
+    "smb2.sdread",
+)
+GROUPS: Final = {"sharing": SHARING, "data": DATA, "security": SECURITY, "rpc": RPC, "libsmbclient": LIBSMBCLIENT}
 """Words that stand for several suites."""
 ALL: Final = "all"  # the word for every smb2 suite
 
