@@ -18,7 +18,8 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
     """The bytes of the class. Raises StatusError INVALID_INFO_CLASS, ACCESS_DENIED, OBJECT_NAME_NOT_FOUND."""
     info_class = request.file_info_class
     if info_class not in file_info.FIXED_SIZE:
-        raise StatusError(status.INVALID_INFO_CLASS)
+        known = info_class in file_info.QUERY_UNSUPPORTED
+        raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
     if info_class in _NEED_READ_ATTRIBUTES:
         opened.need(access.FILE_READ_ATTRIBUTES)
     path = opened.holder.path
@@ -28,9 +29,10 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         opened.granted,
         opened.mode,
         opened.position,
-        opened.state.delete_pending,
+        opened.state.delete_pending or opened.holder.unlinked,
         short_name(last) if info_class == file_info.ALTERNATE_NAME else "",
         opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
+        opened.backend.serial_number,
     )
     data = file_info.encode(info_class, opened.metadata(), view)
     if data is None:  # the root has no name, so no short one either ([MS-FSA] 2.1.5.12.4)

@@ -30,6 +30,7 @@ _PIPE_CLASSES: Final = (
     file_info.ALIGNMENT,
     file_info.ALL,
 )
+_SMB_3_0: Final = 0x0300
 
 
 def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
@@ -49,6 +50,8 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
             raise StatusError(status.NOT_SUPPORTED)  # 3.3.5.20.1: from 3.1.1 on
         if request.file_info_class == file_info.STREAM and opened.tree.share.has_streams:
             return _streams(opened, room)
+        if request.file_info_class == file_info.ID and dialect.revision < _SMB_3_0:
+            raise StatusError(status.NOT_SUPPORTED)  # likewise
         return _fit(query_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
         return _fit(query_volume(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
@@ -95,6 +98,9 @@ def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Rep
             state = pipe_wire.CLOSING_STATE if pipe.is_closing else pipe_wire.CONNECTED_STATE
             data = pipe_wire.encode_local(1, QUOTA, pipe.available, state)
         return _fit(data, pipe_wire.FIXED_SIZE[info_class], room)
+    if info_class == pipe_wire.PIPE_REMOTE:
+        opened.need(access.FILE_READ_ATTRIBUTES)
+        raise StatusError(status.NOT_SUPPORTED)
     if info_class not in _PIPE_CLASSES:
         raise StatusError(status.INVALID_INFO_CLASS)
     return _fit(query_file(request, opened), file_info.FIXED_SIZE[info_class], room)

@@ -48,5 +48,6 @@ def query_volume(request: wire.QueryInfoRequest, opened: Open) -> bytes:
     }
     maker = makers.get(request.file_info_class)
     if maker is None:
-        raise StatusError(status.INVALID_INFO_CLASS)
+        known = request.file_info_class in fs_info.LOCAL
+        raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
     return maker()

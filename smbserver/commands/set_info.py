@@ -5,9 +5,9 @@ from typing import Final
 
 from smbserver.commands.previous_version import check_change
 from smbserver.commands.set_basic import set_basic
-from smbserver.commands.set_disposition import set_disposition
+from smbserver.commands.set_disposition import set_disposition, set_disposition_ex
 from smbserver.commands.set_ea import set_ea
-from smbserver.commands.set_rename import set_link, set_rename
+from smbserver.commands.set_rename import set_link, set_rename, set_rename_ex
 from smbserver.commands.set_security import set_security
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
@@ -15,7 +15,7 @@ from smbserver.nt import access, attributes, changes, status
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
 from smbserver.waiter import Waiter
-from smbserver.wire import ea, file_info
+from smbserver.wire import ea, file_info, fs_info
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import set_info as wire
 from smbserver.wire.query_info import INFO_FILE, INFO_FILESYSTEM, INFO_QUOTA, INFO_SECURITY
@@ -23,9 +23,6 @@ from smbserver.wire.query_info import INFO_FILE, INFO_FILESYSTEM, INFO_QUOTA, IN
 _LAST_SIZE: Final = 0x7FFFFFFFFFFFFFFF
 _SYNCHRONOUS: Final = attributes.FILE_SYNCHRONOUS_IO_ALERT | attributes.FILE_SYNCHRONOUS_IO_NONALERT
 _SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTIAL_ONLY | _SYNCHRONOUS
-# Quotas, object ids, short names, and the extended forms of disposition and rename: documented as settable, not
-# had here ([MS-SMB2] 3.3.5.21.1).
-_KNOWN_UNSUPPORTED: Final = (29, 32, file_info.SHORT_NAME, 64, 65)
 # What a listing of the directory shows.
 _SEEN_IN_DIRECTORY: Final = (ea.FULL_EA, file_info.BASIC, file_info.ALLOCATION, file_info.END_OF_FILE)
 
@@ -43,13 +40,15 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
         check_change(request)
     if request.info_type == INFO_SECURITY:
         return set_security(request, opened, work)
+    if request.info_type == INFO_FILESYSTEM and opened.pipe is None:
+        _refuse_volume(request, opened)
     if request.info_type != INFO_FILE:
         known = request.info_type in (INFO_FILESYSTEM, INFO_QUOTA)
         raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_PARAMETER)
     setters = _SETTERS if opened.pipe is None else _PIPE_SETTERS
     setter = setters.get(request.file_info_class)
     if setter is None:
-        known = request.file_info_class in _KNOWN_UNSUPPORTED and opened.pipe is None
+        known = request.file_info_class in file_info.SET_UNSUPPORTED and opened.pipe is None
         raise StatusError(status.NOT_SUPPORTED if known else status.INVALID_INFO_CLASS)
     if len(request.data) < file_info.SET_SIZE.get(request.file_info_class, 0):
         raise StatusError(status.INFO_LENGTH_MISMATCH)
@@ -63,6 +62,15 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
         work.connection.server.files.directory_leases.changed(opened.backend, opened.path, opened.holder)
         opened.holder.has_written = has_written  # told now, not at the close
     return Reply([wire.RESPONSE_BODY])
+
+
+def _refuse_volume(request: wire.SetInfoRequest, opened: Open) -> None:
+    """[MS-SMB2] 3.3.5.21.2: quotas and the volume's id are the host's business, and so is its name."""
+    if request.file_info_class in fs_info.SETTABLE:
+        opened.need(access.FILE_WRITE_DATA)
+    elif request.file_info_class not in fs_info.LOCAL:
+        raise StatusError(status.INVALID_INFO_CLASS)
+    raise StatusError(status.NOT_SUPPORTED)
 
 
 def _set_position(data: memoryview, opened: Open, work: Work) -> None:
@@ -137,7 +145,9 @@ _SETTERS: Final[dict[int, _Setter]] = {
     file_info.BASIC: set_basic,
     file_info.RENAME: set_rename,
     file_info.LINK: set_link,
+    file_info.RENAME_EX: set_rename_ex,
     file_info.DISPOSITION: set_disposition,
+    file_info.DISPOSITION_EX: set_disposition_ex,
     ea.FULL_EA: set_ea,
     file_info.POSITION: _set_position,
     file_info.MODE: _set_mode,

@@ -1,5 +1,7 @@
 """SET_INFO of a name: rename and hard link ([MS-FSA] 2.1.5.15.12, 2.1.5.15.7)."""
 
+from typing import Final
+
 from smbserver.backend.base import Located
 from smbserver.commands.previous_version import check_new_name
 from smbserver.commands.stream_rename import rename_stream
@@ -10,16 +12,37 @@ from smbserver.nt.stream_names import split_stream, stream_path
 from smbserver.objects.changes import report_joined, report_linked, report_renamed
 from smbserver.objects.file_access import directory_rights, file_rights
 from smbserver.objects.open import Open
-from smbserver.sharing.file_state import FileTable, Identity
+from smbserver.sharing.file_state import FileState, FileTable, Identity
 from smbserver.waiter import Waiter
 from smbserver.wire import file_info
+
+_SHARE_ALL: Final = access.FILE_SHARE_READ | access.FILE_SHARE_WRITE | access.FILE_SHARE_DELETE
+# What a storage reserve makes of a move needs a right that nobody has here; there is none whose rules could be kept.
+_KNOWN_FLAGS: Final = (
+    file_info.RENAME_REPLACE_IF_EXISTS
+    | file_info.RENAME_POSIX_SEMANTICS
+    | file_info.RENAME_SUPPRESS_PIN_STATE_INHERITANCE
+    | file_info.RENAME_SUPPRESS_STORAGE_RESERVE_INHERITANCE
+    | file_info.RENAME_IGNORE_READONLY
+)
 
 
 def set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
     """[MS-FSA] 2.1.5.15.12. Waits until nobody else keeps the file open only for himself."""
+    return _rename(file_info.decode_rename(data), opened, work)
+
+
+def set_rename_ex(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
+    """[MS-FSCC] 2.4.43. With POSIX semantics a file is replaced while others, who share that, have it open."""
+    target = file_info.decode_rename_ex(data)
+    if target.flags & ~_KNOWN_FLAGS:
+        raise StatusError(status.NOT_SUPPORTED)
+    return _rename(target, opened, work)
+
+
+def _rename(target: file_info.RenameTarget, opened: Open, work: Work) -> Waiter[None] | None:
     opened.need(access.DELETE)
     work.check_user()
-    target = file_info.decode_rename(data)
     if target.name.startswith(":"):
         return rename_stream(target, opened, work)
     old, new = _target_path(target, opened)
@@ -46,15 +69,22 @@ def set_rename(data: memoryview, opened: Open, work: Work) -> Waiter[None] | Non
                 raise StatusError(status.OBJECT_NAME_COLLISION)
             if located.metadata is not None and located.metadata.is_directory:
                 raise StatusError(status.ACCESS_DENIED)
-            if located.metadata is not None and located.metadata.attributes & attributes.READONLY:
+            if (
+                located.metadata is not None
+                and located.metadata.attributes & attributes.READONLY
+                and not target.flags & file_info.RENAME_IGNORE_READONLY
+            ):
                 raise StatusError(status.ACCESS_DENIED)
-            wait = _free_target(files, located.identity, opened)
+            wait = _free_target(files, located.identity, opened, target)
             if wait is not None:
                 return wait
         wait = opened.state.break_handles(opened.holder.key)
         if wait is not None:
             return wait
         moved = opened.backend.rename(old, opened.handle.identity, located, target.replace_if_exists)
+        replaced_state = None if located.identity in (None, opened.handle.identity) else _state(files, located)
+        if replaced_state is not None:
+            replaced_state.name_gone(located.path, opened.backend)
     finally:
         located.close()
     files.renamed(opened.backend, old, moved)
@@ -96,11 +126,22 @@ def _check_rights(located: Located, opened: Open, work: Work) -> None:
         raise StatusError(status.ACCESS_DENIED)
 
 
-def _free_target(files: FileTable, identity: Identity, opened: Open) -> Waiter[None] | None:
-    """What would be replaced must not be open: who only keeps it so is asked to close it, the rest refuses."""
+def _state(files: FileTable, located: Located) -> FileState | None:
+    return None if located.identity is None else files.find(located.identity)
+
+
+def _free_target(
+    files: FileTable, identity: Identity, opened: Open, target: file_info.RenameTarget
+) -> Waiter[None] | None:
+    """What would be replaced must not be open: who only keeps it so is asked to close it, the rest refuses.
+
+    With POSIX semantics it may be, by those who share deleting: they keep the file, without a name.
+    """
     state = files.find(identity)
     if state is None:
         return None
+    if target.flags & file_info.RENAME_POSIX_SEMANTICS:
+        return state.settle_open(opened.holder.key, access.DELETE, _SHARE_ALL, overwrites=False)
     wait = state.break_handles(opened.holder.key) or state.break_stream_handles(opened.holder.key)
     if wait is None:
         raise StatusError(status.ACCESS_DENIED)
@@ -117,6 +158,8 @@ def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Pa
     if stream.name and new:
         new = stream_path(new, stream.name)
     old = opened.path
+    if opened.state.delete_pending or opened.holder.unlinked:
+        raise StatusError(status.ACCESS_DENIED)
     if not old or not new:
         raise StatusError(status.ACCESS_DENIED)  # the root of a share has no other name
     if new[: len(old)] == old and len(new) > len(old):
@@ -140,7 +183,7 @@ def set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
                 raise StatusError(status.OBJECT_NAME_COLLISION)
             if located.metadata is not None and located.metadata.is_directory:
                 raise StatusError(status.ACCESS_DENIED)
-            wait = _free_target(work.connection.server.files, located.identity, opened)
+            wait = _free_target(work.connection.server.files, located.identity, opened, target)
             if wait is not None:
                 return wait
         opened.backend.link(old, opened.handle.identity, located, target.replace_if_exists)

@@ -70,6 +70,7 @@ class Open:
         "pattern_text",
         "pipe",
         "position",
+        "posix_delete",
         "sequence",
         "session",
         "state",
@@ -100,6 +101,7 @@ class Open:
         self.mode = mode
         self.delete_on_close = delete_on_close
         self.position = 0
+        self.posix_delete = False  # when it is to be deleted, its name goes with this open
         self.held_times = (False, False, False)  # access, write, change: those its client has set or stopped
         self.ea_index = 0  # how many EAs an enumeration has given
         self.session: Session | None = None  # who must hear of a break
@@ -250,8 +252,10 @@ class Open:
                 self.end_deferral()
         except OSError as error:
             log.info("no write time at the close of %r: %s", "\\".join(self.path), error)
-        if self.delete_on_close and not self.state.delete_pending:
+        if self.delete_on_close and not self.state.delete_pending and not self.holder.unlinked:
             self.state.set_delete(self.holder.path, self.backend, self.tree.acting)
+        if self.posix_delete and self.state.delete_pending and self.state.is_shared:
+            self._unlink(files)
         if self.cursor is not None:
             self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
             self.cursor = None
@@ -260,9 +264,9 @@ class Open:
         gone = files.leave(state, self.holder)
         removed = gone is not Gone.NOTHING and self._remove(gone, file.delete_path)
         problem = None if self._running else self._close_handle()
-        if removed or state.changes or file.changes:
+        if (removed or state.changes or file.changes) and not self.holder.unlinked:
             self._report(files, gone if removed else Gone.NOTHING, file.delete_path)
-        if self.holder.has_written and not (removed and gone is Gone.FILE):
+        if self.holder.has_written and not (removed and gone is Gone.FILE) and not self.holder.unlinked:
             files.directory_leases.changed(self.backend, self.holder.path, self.holder)
         return problem
 
@@ -303,6 +307,21 @@ class Open:
             change = Change(ACTION_MODIFIED_STREAM, self.state.changes, stream)
             self.state.changes = 0
             files.watches.report_content(self.backend, change)
+
+    def _unlink(self, files: FileTable) -> None:
+        """The name goes with this open; the others go on without it ([MS-FSCC] 2.4.12, POSIX semantics)."""
+        path, delete_as = self.state.delete_path, self.state.delete_as
+        if path is None:
+            return
+        try:
+            with delete_as or nullcontext():
+                self.backend.remove(path, self.handle.identity)
+        except (OSError, StatusError) as error:
+            log.info("not deleted at the close that was to: %r: %s", "\\".join(path), error)
+            return  # it is tried again at the last close
+        self.state.name_gone(path, self.backend)
+        gone = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), path)
+        files.watches.report(self.backend, (gone,), self.holder)
 
 
 def _entered(acting: ActsAs) -> ExitStack:

@@ -37,10 +37,11 @@ class Holder:
     """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames, as
     does `stream`, the name of a named one.
 
-    `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with one
-    key take nothing from each other. `parent_key` is the lease of the file's directory that need not hear of what this
-    open does. `watch` waits for changes of a directory. `owner` made the holder; sharing never looks into it. `number`
-    is the open's persistent id, `durability` None unless its client may ask for it again.
+    `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with
+    one key take nothing from each other. `parent_key` is the lease of the file's directory that need not hear of what
+    this open does. `unlinked`: the name it came by has gone, and may be another file's by now. `watch` waits for
+    changes of a directory. `owner` made the holder; sharing never looks into it. `number` is the open's persistent
+    id, `durability` None unless its client may ask for it again.
     """
 
     __slots__ = (
@@ -56,6 +57,7 @@ class Holder:
         "path",
         "share_access",
         "stream",
+        "unlinked",
         "volume",
         "watch",
     )
@@ -74,6 +76,7 @@ class Holder:
         self.watch: Watch | None = None
         self.owner: object = None
         self.number = 0
+        self.unlinked = False
         self.durability: Durability | None = None
 
 
@@ -350,6 +353,20 @@ class FileState:
         if self._watches.ledger is not None:
             self._watches.ledger.own_content(holder.volume, holder.path)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether more than one open has the file, if this is its state."""
+        return self.base is None and len(self.holders) + len(self.streams) > 1
+
+    def name_gone(self, path: Path, volume: object) -> None:
+        """The name was taken away while the file is open: who came by it goes on without one (POSIX semantics)."""
+        for state in (self, *self.streams.values()):
+            for holder in state.holders:
+                if holder.volume is volume and holder.path == path:
+                    holder.unlinked = True
+        if self.delete_path == path and self.delete_volume is volume:
+            self.clear_delete()
+
     def clear_delete(self) -> None:
         """Nobody wants it gone any more."""
         self.delete_path = None
@@ -370,7 +387,12 @@ def _conflict(held: int, held_share: int, wanted: int, wanted_share: int) -> boo
 
 def _is_below(holder: Holder, volume: object, directory: Path) -> bool:
     depth = len(directory)
-    return holder.volume is volume and len(holder.path) > depth and holder.path[:depth] == directory
+    return (
+        not holder.unlinked
+        and holder.volume is volume
+        and len(holder.path) > depth
+        and holder.path[:depth] == directory
+    )
 
 
 class FileTable:
@@ -527,7 +549,7 @@ class FileTable:
         self.watches.renamed(volume, old, new)
         for state in self._all():
             for holder in state.holders:
-                if holder.volume is volume and holder.path == old:
+                if holder.volume is volume and holder.path == old and not holder.unlinked:
                     is_leased = holder.cache is not None and holder.cache.is_directory
                     if is_leased:
                         self.directory_leases.remove(holder)

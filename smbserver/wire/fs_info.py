@@ -36,6 +36,10 @@ FILE_SUPPORTS_EXTENDED_ATTRIBUTES: Final = 0x00800000
 FILE_DEVICE_DISK: Final = 0x07
 FILE_REMOTE_DEVICE: Final = 0x10
 
+# The label and the path of the driver are documented in [MS-FSCC] 2.5 and not for the network.
+LOCAL: Final = frozenset({2, 9})
+SETTABLE: Final = frozenset({CONTROL, OBJECT_ID})
+
 FIXED_SIZE: Final = {
     VOLUME: 24,
     SIZE: 24,

@@ -8,6 +8,7 @@ from smbserver.wire.bounds import text
 
 PIPE: Final = 23
 PIPE_LOCAL: Final = 24
+PIPE_REMOTE: Final = 25  # how a redirector collects what is written: nobody does that here
 
 FIXED_SIZE: Final = {PIPE: 8, PIPE_LOCAL: 40}
 

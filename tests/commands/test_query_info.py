@@ -15,6 +15,7 @@ from conformance.client.protocol import (
     INFO_SECURITY,
     READ_ATTRIBUTES,
     READ_DATA,
+    SMB_2_1,
     SMB_3_0_2,
     SMB_3_1_1,
 )
@@ -41,6 +42,7 @@ FILE_CLASSES = [
     (34, 56, 56),
     (35, 8, 8),
     (48, 8, 4 + 8),
+    (59, 24, 24),
 ]
 STREAM = 22
 FILE_SYSTEM_CLASSES = [
@@ -128,7 +130,21 @@ def test_classes_that_cannot_be_queried(file: File, level: int) -> None:
     assert asked(file, INFO_FILE, level, 1024)[0] == status.INVALID_INFO_CLASS
 
 
+@pytest.mark.parametrize("level", [29, 33, 46, 54, 60, 64, 78])
+def test_classes_that_are_not_for_the_network(file: File, level: int) -> None:
+    assert asked(file, INFO_FILE, level, 1024)[0] == status.NOT_SUPPORTED
+
+
+def test_the_file_id_is_that_of_the_directory_and_came_with_30(world: World, file: File) -> None:
+    volume, low, high = unpack_from("<QQQ", asked(file, INFO_FILE, 59, 24)[1])
+    assert (low, high) == (unpack_from("<Q", asked(file, INFO_FILE, 6, 8)[1])[0], 0)
+    assert volume == unpack_from("<QI", asked(file, INFO_FILESYSTEM, 1, 1024)[1])[1]
+    old = world.tree("data", Options(dialects=(SMB_2_1,))).open("file")
+    assert asked(old, INFO_FILE, 59, 24)[0] == status.NOT_SUPPORTED
+
+
 def test_other_kinds(file: File) -> None:
+    assert asked(file, INFO_FILESYSTEM, 2, 1024)[0] == asked(file, INFO_FILESYSTEM, 9, 1024)[0] == status.NOT_SUPPORTED
     assert asked(file, INFO_FILESYSTEM, 99, 1024)[0] == status.INVALID_INFO_CLASS
     assert asked(file, INFO_QUOTA, 0, 1024)[0] == status.NOT_SUPPORTED
     assert asked(file, 9, 0, 1024)[0] == status.INVALID_PARAMETER

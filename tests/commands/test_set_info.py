@@ -14,6 +14,7 @@ from conformance.client.protocol import (
     GENERIC_READ,
     GENERIC_WRITE,
     INFO_FILE,
+    INFO_FILESYSTEM,
     OPEN_IF,
     SHARE_ALL,
     SHARE_READ,
@@ -45,7 +46,8 @@ def folder(tree: Tree, name: str, share: int = SHARE_ALL, access: int = GENERIC_
 
 
 @pytest.mark.parametrize(
-    ("level", "size"), [(4, 40), (10, 20), (11, 20), (13, 1), (14, 8), (16, 4), (19, 8), (20, 8), (39, 8)]
+    ("level", "size"),
+    [(4, 40), (10, 24), (11, 24), (13, 1), (64, 4), (65, 24), (14, 8), (16, 4), (19, 8), (20, 8), (39, 8)],
 )
 def test_less_than_the_class_needs(file: File, level: int, size: int) -> None:
     assert change(file, level, bytes(size - 1)) == status.INFO_LENGTH_MISMATCH
@@ -56,14 +58,12 @@ def test_classes_that_cannot_be_set(file: File, level: int) -> None:
     assert change(file, level, bytes(64)) == status.INVALID_INFO_CLASS
 
 
-@pytest.mark.parametrize("level", [29, 32, 40, 64, 65])
+@pytest.mark.parametrize("level", [29, 32, 40])
 def test_classes_that_are_not_had_here(file: File, level: int) -> None:
     assert change(file, level, bytes(64)) == status.NOT_SUPPORTED
 
 
-@pytest.mark.parametrize(
-    ("kind", "expected"), [(2, status.NOT_SUPPORTED), (4, status.NOT_SUPPORTED), (7, status.INVALID_PARAMETER)]
-)
+@pytest.mark.parametrize(("kind", "expected"), [(4, status.NOT_SUPPORTED), (7, status.INVALID_PARAMETER)])
 def test_other_kinds(file: File, kind: int, expected: int) -> None:
     assert change(file, 0, bytes(64), kind) == expected
 
@@ -238,3 +238,14 @@ def test_a_hard_link(world: World, file: File) -> None:
         change(folder(file.tree, "folder", access=GENERIC_ALL), 11, queries.rename_data("x"))
         == status.FILE_IS_A_DIRECTORY
     )
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [(2, status.NOT_SUPPORTED), (6, status.NOT_SUPPORTED), (8, status.NOT_SUPPORTED), (9, status.NOT_SUPPORTED)]
+    + [(level, status.INVALID_INFO_CLASS) for level in (0, 1, 3, 4, 5, 7, 11, 99)],
+)
+def test_nothing_of_the_volume_is_set(tree: Tree, file: File, level: int, expected: int) -> None:
+    assert change(file, level, bytes(64), INFO_FILESYSTEM) == expected
+    if level in (6, 8):
+        assert change(tree.open("file"), level, bytes(64), INFO_FILESYSTEM) == status.ACCESS_DENIED

@@ -315,5 +315,7 @@ BASIC_CHANGES = st.builds(
     change_time=BASIC_TIME,
     attributes=U32,
 )
-RENAMES = st.builds(file_info.RenameTarget, replace_if_exists=st.booleans(), root_directory=U64, name=NAME)
+RENAMES = st.builds(
+    file_info.RenameTarget, replace_if_exists=st.booleans(), root_directory=U64, name=NAME, flags=st.just(0)
+)
 DIRECTORY_CLASSES = st.sampled_from(sorted(directory_info.CLASSES))

@@ -14,7 +14,7 @@ from smbserver.wire import file_info as wire
 from smbserver.wire import query_info
 from tests.wire import captured
 from tests.wire.checks import Damage, accepted, damaged, damages, linked, message, quick, tolerate, up_to
-from tests.wire.strategies import BASIC_CHANGES, METADATA, OPEN_VIEWS, RENAMES, STREAMS
+from tests.wire.strategies import BASIC_CHANGES, METADATA, OPEN_VIEWS, RENAMES, STREAMS, U32
 
 Decode = Callable[[memoryview], object]
 
@@ -200,6 +200,13 @@ def test_basic_round_trip(change: wire.BasicChange) -> None:
 @given(RENAMES)
 def test_rename_round_trip(target: wire.RenameTarget) -> None:
     assert wire.decode_rename(memoryview(wire.encode_rename(target))) == target
+
+
+@quick
+@given(RENAMES, U32)
+def test_rename_ex_round_trip(target: wire.RenameTarget, flags: int) -> None:
+    target = target._replace(flags=flags, replace_if_exists=flags & wire.RENAME_REPLACE_IF_EXISTS != 0)
+    assert wire.decode_rename_ex(memoryview(wire.encode_rename_ex(target))) == target
 
 
 @quick
