@@ -9,6 +9,7 @@ from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
 from smbserver.nt.metadata import Metadata
+from smbserver.nt.short_names import short_name
 from smbserver.objects.open import Cursor, Open
 from smbserver.wire import query_directory as wire
 from smbserver.wire.directory_info import CLASSES, WITH_EA_SIZE, EntryList
@@ -40,8 +41,13 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
         first, cursor.started = not cursor.started, True
         raise StatusError(status.NO_SUCH_FILE if first else status.NO_MORE_FILES)
     cursor.started = True
-    data = entries.encode()
+    data = entries.encode(None if names.has_wildcard(opened.pattern_text) else _short_name)
     return Reply([wire.encode_response(len(data)), data])
+
+
+def _short_name(name: str) -> str:
+    """For who asks for one name, as Windows' GetShortPathName does; in a listing it would be a hash for each entry."""
+    return "" if names.is_short(name) else short_name(name)
 
 
 def _cursor(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Cursor:

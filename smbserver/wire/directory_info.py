@@ -163,6 +163,15 @@ CLASSES: Final[dict[int, tuple[Encoder, int]]] = {
     ID_FULL_DIRECTORY: (_id_full, _ID_FULL.size),
     **{info_class: _extd(info_class) for info_class in _EXTD},
 }
+# Where an entry has the length of a short name, a byte of padding and 24 bytes for it.
+_SHORT_NAME_AT: Final = {
+    BOTH_DIRECTORY: _BOTH.size - 26,
+    ID_BOTH_DIRECTORY: _BOTH.size - 26,
+    **{
+        info_class: _EXTD[info_class].size - 26
+        for info_class in (ID_EXTD_BOTH_DIRECTORY, ID_64_EXTD_BOTH_DIRECTORY, ID_ALL_EXTD_BOTH_DIRECTORY)
+    },
+}
 # Those that tell the size of the EAs.
 WITH_EA_SIZE: Final = frozenset(CLASSES) - {DIRECTORY, NAMES}
 
@@ -170,10 +179,11 @@ WITH_EA_SIZE: Final = frozenset(CLASSES) - {DIRECTORY, NAMES}
 class EntryList:
     """Collects entries until the buffer is full. The last entry's NextEntryOffset is 0 and it is not padded."""
 
-    __slots__ = ("_encode", "_entries", "_fixed", "_last", "_room", "_used")
+    __slots__ = ("_encode", "_entries", "_fixed", "_last", "_room", "_short_name_at", "_used")
 
     def __init__(self, info_class: int, room: int) -> None:
         self._encode, self._fixed = CLASSES[info_class]
+        self._short_name_at = _SHORT_NAME_AT.get(info_class, 0)
         self._room = room
         self._used = 0
         self._entries: list[bytes] = []
@@ -203,11 +213,20 @@ class EntryList:
         """How many entries were taken."""
         return len(self._entries) + (self._last is not None)
 
-    def encode(self) -> bytes:
-        """All entries as one buffer."""
+    def encode(self, short_name_of: Callable[[str], str] | None = None) -> bytes:
+        """All entries as one buffer; a single one with the short name of its name, where the class has room for it."""
         if self._last is None:
             return b""
-        return b"".join(self._entries) + self._encode(0, *self._last)
+        last = self._encode(0, *self._last)
+        if short_name_of is not None and not self._entries and self._short_name_at:
+            last = self._with_short_name(last, short_name_of(self._last[1].decode("utf-16-le", "surrogatepass")))
+        return b"".join(self._entries) + last
+
+    def _with_short_name(self, entry: bytes, short_name: str) -> bytes:
+        raw = short_name.encode("utf-16-le")
+        at = self._short_name_at
+        room = (bytes((len(raw), 0)) + raw).ljust(2 + len(_NO_SHORT_NAME), b"\0")
+        return entry[:at] + room + entry[at + len(room) :]
 
 
 class DirectoryEntry(NamedTuple):

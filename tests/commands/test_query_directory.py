@@ -65,3 +65,19 @@ def test_files_and_rights(world: World, folder: File) -> None:
     assert asked(file)[0] == status.INVALID_PARAMETER
     assert asked(file, flags=queries.REOPEN)[0] == status.NOT_SUPPORTED
     assert asked(folder.tree.open("", access=READ_ATTRIBUTES))[0] == status.ACCESS_DENIED
+
+
+@pytest.mark.parametrize("kind", [3, 37])
+def test_a_short_name_for_who_asks_for_one_name(world: World, kind: int) -> None:
+    """Windows' GetShortPathName looks it up this way; it must be the one that FileAlternateNameInformation tells."""
+    for name in ("a long name.text", "short.txt"):
+        (world.data / name).touch()
+    tree = world.tree()
+    root = tree.open("", access=GENERIC_READ, options=DIRECTORY_FILE)
+    [entry] = root.list_directory("A Long Name.text", kind=kind)
+    with tree.open("a long name.text", access=READ_ATTRIBUTES) as file:
+        assert file.query(1, 21)[4:].decode("utf-16-le") == entry.short_name
+    assert "~" in entry.short_name
+    assert root.list_directory("short.txt", kind=kind)[0].short_name == ""
+    assert [each.short_name for each in root.list_directory("a*", kind=kind)] == [""]
+    root.close()

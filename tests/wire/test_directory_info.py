@@ -166,3 +166,21 @@ def test_rubbish(info_class: int, damage: Damage, junk: bytes) -> None:
     assert all(entries.add(name, META) for name in ("one", "two", "three"))
     tolerate(lambda data: wire.decode_entries(info_class, data), damaged(memoryview(entries.encode()), damage, 0))
     tolerate(lambda data: wire.decode_entries(info_class, data), memoryview(junk))
+
+
+@pytest.mark.parametrize("info_class", sorted(wire.CLASSES))
+def test_the_short_name_of_a_single_entry(info_class: int) -> None:
+    """Where the class has room for it, and nothing else of the entry moves."""
+    plain, short = wire.EntryList(info_class, 1000), wire.EntryList(info_class, 1000)
+    for entries in (plain, short):
+        assert entries.add("a long name.text", META)
+    without, given = plain.encode(), short.encode(lambda name: "ABCDEF~1.TXT" if name == "a long name.text" else "")
+    raw = "ABCDEF~1.TXT".encode("utf-16-le")
+    if info_class in (3, 37, 63, 79, 81):
+        at = given.index(raw) - 2
+        assert given[at] == len(raw)
+        assert given[:at] + bytes(26) + given[at + 26 :] == without
+    else:
+        assert given == without
+    assert short.add("b", META)
+    assert raw not in short.encode(lambda name: "ABCDEF~1.TXT")
