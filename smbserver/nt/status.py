@@ -129,6 +129,7 @@ FROM_ERRNO: Final = {
     errno.EMFILE: TOO_MANY_OPENED_FILES,
     errno.ENFILE: TOO_MANY_OPENED_FILES,
     errno.ENOMEM: INSUFFICIENT_RESOURCES,
+    errno.E2BIG: INSUFFICIENT_RESOURCES,  # an attribute larger than the file system takes
     errno.EMLINK: TOO_MANY_LINKS,
     errno.EINVAL: INVALID_PARAMETER,
     errno.EOPNOTSUPP: NOT_SUPPORTED,
