@@ -158,7 +158,7 @@ class Server:
             local_users = self._local_users()
             self._runtime = AsyncioRuntime(loop, self._users)
             for share in settings.shares:
-                self._shares.append(_open_share(share, self._runtime, self._users is not None))
+                self._shares.append(_open_share(share, self._runtime, self._users))
                 if not share.in_memory and not share.read_only and not os.access(share.path, os.W_OK):
                     self.notes.append(_may_not("write to", share.path))
             policy = Policy(
@@ -386,7 +386,7 @@ def _begin(users: FsUsers) -> None:
         raise ConfigError(f"acting as other users is not possible here: {error.strerror}") from None
 
 
-def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool) -> Share:
+def _open_share(share: ShareSettings, runtime: AsyncioRuntime, users: FsUsers | None) -> Share:
     if share.in_memory:
         return _made_share(share, MemoryBackend(runtime.now))
     try:
@@ -394,7 +394,8 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool)
         open_store = partial(
             PosixBackend,
             creation=creation,
-            many_users=many_users,
+            many_users=users is not None,
+            own_rights=None if users is None else users.as_server,
             hidden=HiddenNames(share.hide_files),
             symlinks=share.symlinks,
         )
@@ -411,7 +412,7 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, many_users: bool)
         backend.close()
         raise ConfigError(f"share {share.name}: {_may_not('enter', share.path)}")
     try:
-        owner, group = share_owner(share) if many_users else (None, None)
+        owner, group = share_owner(share) if users is not None else (None, None)
         snapshots = _snapshots(share, open_store)
     except BaseException:
         backend.close()

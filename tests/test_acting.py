@@ -67,7 +67,7 @@ class Acting:
         self.data = folder / "data"
         self.data.mkdir()
         self.data.chmod(0o777)
-        backend = PosixBackend(self.data, many_users=True)
+        backend = PosixBackend(self.data, many_users=True, own_rights=self.users.as_server)
         (folder / "world").mkdir()
         self.world = World(
             folder / "world", shares=[Share("data", backend, owner=owner, group=group)], local_users=local
@@ -345,6 +345,31 @@ def test_all_that_is_allowed_is_what_the_kernel_allows(acting: Acting, mode: int
         with pytest.raises(StatusFailure) as failure:
             tree.open("hers", access=MAXIMUM_ALLOWED | GENERIC_WRITE)
         refused(failure, status.ACCESS_DENIED)
+
+
+@needs_root
+@pytest.mark.parametrize("size", [100, 200_000], ids=["in the attribute", "in the store"])
+def test_streams_are_as_open_as_their_file(acting: Acting, size: int) -> None:
+    hers, his = acting.tree(USER), acting.tree(OTHER_USER)
+    data = bytes(range(256)) * (size // 256 + 1)
+    for tree, name in ((hers, "hers"), (his, "his")):
+        with tree.create(name) as file:
+            file.write(0, b"x")
+        with tree.create(name + ":stream") as stream:
+            for at in range(0, len(data), 65536):
+                stream.write(at, data[at : at + 65536])
+            assert stream.read(len(data) - 50, 50) == data[-50:]
+    with acting.users.as_server:
+        (acting.data / "hers").chmod(0o600)
+    with hers.open("hers:stream", access=GENERIC_READ) as stream:
+        assert stream.read(0, 1000) == data[:1000]
+    for access in (GENERIC_READ, GENERIC_WRITE):
+        with pytest.raises(StatusFailure) as failure:
+            his.open("hers:stream", access=access)
+        refused(failure, status.ACCESS_DENIED)
+    with his.open("his", access=DELETE) as file:
+        file.set(1, DISPOSITION, b"\1")
+    assert not acting.there("his")
 
 
 class Recorder:

@@ -47,7 +47,8 @@ class StreamStore:
             self.close()
         if self._folder < 0:
             try:
-                self._folder = os.open(STORE_NAME, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=self._root)
+                with self.acting:
+                    self._folder = os.open(STORE_NAME, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=self._root)
             except OSError:
                 return False
         return True

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 import zlib
+from contextlib import AbstractContextManager
 from typing import Final
 
 from smbserver.backend.base import Handle, Located, Ownership, Symlinks
@@ -107,7 +108,7 @@ class PosixBackend:
 
     `kernel_walk` False does without openat2 even where there is one, as on an old kernel: links then lead nowhere.
     `hidden` says which names are hidden; `creation` the modes of what is made. `many_users`: threads act as different
-    users here, who may not learn from each other's lookups.
+    users here, who may not learn from each other's lookups; `own_rights` is then entered for the store of streams.
     """
 
     read_only = False
@@ -118,6 +119,7 @@ class PosixBackend:
         kernel_walk: bool = True,
         creation: Creation | None = None,
         many_users: bool = False,
+        own_rights: AbstractContextManager[object] | None = None,
         hidden: HiddenNames | None = None,
         symlinks: Symlinks = Symlinks.INSIDE,
     ) -> None:
@@ -130,6 +132,8 @@ class PosixBackend:
         self._cache = NameCache(many_users)
         self._acls = AclStore(self._root)
         self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames(), symlinks)
+        if own_rights is not None:
+            self._resolver.store.acting = own_rights
         self._links: PosixLinks | None = None
         if symlinks is Symlinks.SHOWN:
             self._links = PosixLinks(
