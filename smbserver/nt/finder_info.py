@@ -1,0 +1,31 @@
+"""AFP_AfpInfo, the stream with what Finder keeps of a file, and the short form of it in listings."""
+
+from struct import Struct
+from typing import Final
+
+from smbserver.nt.filetime import EPOCH_DIFFERENCE
+
+AFP_INFO_SIZE: Final = 60
+FINDER_INFO_SIZE: Final = 32
+SHORT_SIZE: Final = 16
+_FINDER_INFO_AT: Final = 16  # behind signature, version, a reserved word and the time of the last backup
+_SIGNATURE: Final = b"AFP\0"
+_SHORT: Final = Struct(">8s2s2si")
+NOTHING: Final = bytes(FINDER_INFO_SIZE)
+
+_UNITS_PER_SECOND: Final = 10_000_000
+_YEAR_2000: Final = EPOCH_DIFFERENCE // _UNITS_PER_SECOND + 946_684_800  # seconds since 1601
+_LATEST: Final = 0x7FFFFFFF
+
+
+def finder_info(stream: bytes) -> bytes:
+    """The 32 bytes of FinderInfo in an AFP_AfpInfo; zeros when it is none: the disk can hold anything."""
+    if len(stream) != AFP_INFO_SIZE or stream[:4] != _SIGNATURE:
+        return NOTHING
+    return stream[_FINDER_INFO_AT : _FINDER_INFO_AT + FINDER_INFO_SIZE]
+
+
+def short_form(info: bytes, creation_time: int) -> bytes:
+    """16 bytes for a listing: type and creator, flags, extended flags, and when it was added (from a FILETIME)."""
+    added = creation_time // _UNITS_PER_SECOND - _YEAR_2000
+    return _SHORT.pack(info[:8], info[8:10], info[24:26], max(-_LATEST, min(added, _LATEST)))
