@@ -139,6 +139,8 @@ TYPE_ONLY_EDGES: tuple[Row, ...] = ()
 INDEPENDENT = ("commands",)
 SHARED_INSIDE = (
     Row("commands.create", "commands.create_access", "the part of CREATE that is about rights"),
+    Row("commands.query_directory", "commands.apple_entries", "what Apple's client finds in a listing"),
+    Row("commands.create", "commands.create_apple", "the part of CREATE that is about Apple's extensions"),
     Row("commands.create", "commands.create_arguments", "what is wrong with a CREATE whatever its name means"),
     Row("commands.create", "commands.create_names", "what the name in a CREATE means"),
     Row("commands.create", "commands.create_ea", "the part of CREATE that is about EAs"),

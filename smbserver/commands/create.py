@@ -17,6 +17,7 @@ from smbserver.commands.create_access import (
     maximal_of_new,
     refused_by_host,
 )
+from smbserver.commands.create_apple import apple_context
 from smbserver.commands.create_arguments import (
     ACTION_OF,
     DELEGATE,
@@ -103,6 +104,8 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     if durable is not None and not opened.backend.read_only:
         grant_durable(durable, work, opened, action)
         told += durable_response(durable, opened)
+    if request.contexts and opened.pipe is None:
+        told += apple_context(request, session)
     return Reply([create_response(request, opened, action, meta, level, told).encode()])
 
 

@@ -25,7 +25,7 @@ def create_response(
     if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
         contexts.append((wire.QUERY_MAXIMAL_ACCESS, _maximal_access(request, opened, meta)))
     if wire.QUERY_ON_DISK_ID in request.contexts:
-        contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(meta.file_id, opened.backend.serial_number)))
+        contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(opened.shown_file_id(meta), opened.backend.serial_number)))
     return wire.CreateResponse(
         level,
         action,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from smbserver.backend.base import Backend, Located
+from smbserver.commands.apple_entries import apple_entries
 from smbserver.commands.visible_entries import visible_entries
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
@@ -12,7 +13,7 @@ from smbserver.nt.metadata import Metadata
 from smbserver.nt.short_names import short_name
 from smbserver.objects.open import Cursor, Open
 from smbserver.wire import query_directory as wire
-from smbserver.wire.directory_info import CLASSES, WITH_EA_SIZE, EntryList
+from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, WITH_EA_SIZE, EntryList
 
 # Entries of one reply are made without a pause for other clients: this many bytes take some 20 ms.
 MAX_BATCH: Final = 256 * 1024
@@ -59,6 +60,10 @@ def _cursor(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Cu
         entries = _entries(opened, request.file_information_class)
         if opened.tree.share.hide_unreadable:
             entries = visible_entries(entries, opened, work.token())
+        session = work.need_session()
+        if session.is_apple:
+            is_rich = request.file_information_class == ID_BOTH_DIRECTORY
+            entries = apple_entries(entries, opened, work.token(), is_rich)
         opened.cursor = Cursor(entries, names.Pattern(opened.pattern_text))
     return opened.cursor
 

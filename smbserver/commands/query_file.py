@@ -11,6 +11,7 @@ from smbserver.wire import query_info as wire
 
 # What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
 _NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
+_HAVE_FILE_ID: Final = (file_info.INTERNAL, file_info.ALL)
 _HAVE_EA_SIZE: Final = (file_info.EA, file_info.ALL)  # it costs a look of its own
 
 
@@ -34,7 +35,10 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
         opened.backend.serial_number,
     )
-    data = file_info.encode(info_class, opened.metadata(), view)
+    meta = opened.metadata()
+    if info_class in _HAVE_FILE_ID:
+        meta = meta._replace(file_id=opened.shown_file_id(meta))
+    data = file_info.encode(info_class, meta, view)
     if data is None:  # the root has no name, so no short one either ([MS-FSA] 2.1.5.12.4)
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     return data

@@ -3,11 +3,22 @@
 from typing import Final, NamedTuple
 
 
+class AppleFacts(NamedTuple):
+    """What a listing for Apple's client carries beside a file: rights, bytes of the resource fork, 16 bytes of
+    FinderInfo in short, the mode of POSIX.
+    """
+
+    maximal_access: int
+    resource_length: int
+    finder_info: bytes
+    mode: int
+
+
 class Metadata(NamedTuple):
     """Times are FILETIMEs, sizes bytes; `attributes` is never 0; `file_id` is stable and unique in its volume.
 
     `reparse_tag` is not 0 exactly when `attributes` has REPARSE_POINT. `ea_size` is 0 but in listings: a handle is
-    asked for it when it is wanted.
+    asked for it when it is wanted. `apple` is None but in listings for Apple's client.
     """
 
     creation_time: int
@@ -22,6 +33,7 @@ class Metadata(NamedTuple):
     is_directory: bool
     reparse_tag: int = 0
     ea_size: int = 0
+    apple: AppleFacts | None = None
 
 
 class StreamFacts(NamedTuple):

@@ -168,6 +168,10 @@ class Open:
         """Byte ranges that this open holds or waits for."""
         return 0 if self.state.locks is None else self.state.locks.count_of(self.holder)
 
+    def shown_file_id(self, meta: Metadata) -> int:
+        """0 for Apple's client, "do not use it": it mixes up files when an id is used again for another one."""
+        return 0 if self.session is not None and self.session.is_apple else meta.file_id
+
     def changed(self, matches: int) -> None:
         """Data or attributes were changed through this open (filter bits of `nt.changes`)."""
         if self.state.lacks_archive and matches == FILTER_WRITTEN:

@@ -81,6 +81,7 @@ class Session:
         self.opener: Opener | None = None
         self.signing_required = False
         self.encrypt_data = False
+        self.is_apple = False  # the client has asked for Apple's extensions (transcript 0023)
         self.trees: dict[int, Tree] = {}
         self.opens: dict[int, Open] = {}
         self._last_tree_id = 0

@@ -8,7 +8,8 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import AppleFacts, Metadata
+from smbserver.wire.apple import ENTRY as APPLE_ENTRY
 from smbserver.wire.bounds import chained, counted_text
 
 DIRECTORY: Final = 1
@@ -62,7 +63,7 @@ def _ea_size(m: Metadata) -> int:
 
 
 def _both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, _, _, tag, ea_size = m
+    created, accessed, written, changed, allocation, end, attributes, _, _, _, tag, ea_size, _ = m
     return (
         _BOTH.pack(
             following,
@@ -85,7 +86,9 @@ def _both(following: int, m: Metadata, name: bytes) -> bytes:
 
 
 def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size = m
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, apple = m
+    if apple is not None:
+        return _id_both_for_apple(following, m, apple, name)
     return (
         _ID_BOTH.pack(
             following,
@@ -109,8 +112,15 @@ def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
     )
 
 
+def _id_both_for_apple(following: int, m: Metadata, apple: AppleFacts, name: bytes) -> bytes:
+    """Three fields mean something else: EaSize the rights, ShortName the fork and FinderInfo, Reserved2 the mode."""
+    short = APPLE_ENTRY.pack(apple.resource_length, apple.finder_info)
+    head = (following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name))
+    return _ID_BOTH.pack(*head, apple.maximal_access, len(short), 0, short, apple.mode, m.file_id) + name
+
+
 def _id_full(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size = m
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, _ = m
     return (
         _ID_FULL.pack(
             following,
