@@ -184,7 +184,8 @@ def test_over_a_mount_inside_the_share(small: Tree, tmp_path: Path) -> None:
             assert change(file, RENAME, moved) == status.NOT_SAME_DEVICE
             assert change(file, LINK, moved) == status.NOT_SAME_DEVICE
         disk = small.open("disk", access=DELETE | GENERIC_READ, options=DIRECTORY_FILE)
-        assert change(disk, RENAME, bytes(16) + b"\2\0\0\0" + "x".encode("utf-16-le")) == status.SHARING_VIOLATION
+        elsewhere = (bytes(16) + b"\2\0\0\0" + "x".encode("utf-16-le")).ljust(24, b"\0")
+        assert change(disk, RENAME, elsewhere) == status.SHARING_VIOLATION
         disk.close()
 
 
