@@ -102,5 +102,12 @@ def _decode(request: wire.IoctlRequest) -> reparse.ReparsePoint:
 def _become(opened: Open, work: Work, handle: Handle) -> None:
     files = work.connection.server.files
     opened.become(handle, files)
+    ledger = files.watches.ledger
+    if ledger is not None:  # to the host a name went and came; who watches hears that the file was changed
+        matches = changes.name_filter(handle.is_directory)
+        gone, come = (
+            changes.Change(action, matches, opened.path) for action in (changes.ACTION_REMOVED, changes.ACTION_ADDED)
+        )
+        ledger.own(opened.backend, (gone, come))
     opened.changed(changes.FILTER_ATTRIBUTES)
     files.directory_leases.changed(opened.backend, opened.path, opened.holder)
