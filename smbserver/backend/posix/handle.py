@@ -22,7 +22,7 @@ from smbserver.backend.posix.ranges import PosixRanges
 from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.streams import PosixStreams
-from smbserver.backend.posix.syscalls import birth_time
+from smbserver.backend.posix.syscalls import attribute_names, attribute_value, birth_time
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
+_DOS: Final = dos_attributes.XATTR.encode()
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _ANY_WRITE: Final = 0o222
 _NOTHING_LOST: Final = (errno.EBADF, errno.EINTR, errno.EINVAL, errno.EROFS)  # of fsync: it was not done at all
@@ -380,8 +381,12 @@ class PosixHandle:
         One call says which attributes there are; a local program's file has none.
         """
         follow = not name
-        names = extended_attributes.listed(path, follow)
-        dos = dos_attributes.load(path, follow) if dos_attributes.XATTR in names else dos_attributes.NONE
+        raw = attribute_names(fd, name) if name else None
+        names = extended_attributes.listed(path, follow) if raw is None else [os.fsdecode(each) for each in raw]
+        dos = dos_attributes.NONE
+        if dos_attributes.XATTR in names:
+            value = None if raw is None else attribute_value(fd, name, _DOS)
+            dos = dos_attributes.load(path, follow) if value is None else dos_attributes.decode(value)
         born = birth_time(fd, name) if dos.creation_time is None else None
         meta = metadata_of(state, dos, self._root_device, hidden, born)
         if not extended_attributes.has_eas(names):

@@ -1,4 +1,4 @@
-"""Linux calls that Python does not offer: openat2, renameat2 and statx, with the error when a kernel lacks them."""
+"""Linux calls that Python does not offer: openat2, renameat2, statx, getxattrat; what is said when one is missing."""
 
 import ctypes
 import errno
@@ -17,6 +17,11 @@ MAX_TRIES: Final = (
 )
 
 
+_SYS_GETXATTRAT: Final = 464
+_SYS_LISTXATTRAT: Final = 465
+_XATTR_ARGS = Struct("=QII")  # struct xattr_args: value, size, flags
+_NAMES_SIZE: Final = 512  # what most files have; for more the usual call is asked
+_VALUE_SIZE: Final = 256
 _OPEN_HOW = Struct("=QQQ")  # struct open_how: flags, mode, resolve
 _AT_EMPTY_PATH: Final = 0x1000
 _AT_SYMLINK_NOFOLLOW: Final = 0x100
@@ -32,6 +37,38 @@ _renameat2 = getattr(_libc, "renameat2", None)
 # Without giving up the interpreter's lock: the answer comes into a buffer that all calls share, and it is faster.
 _statx = getattr(ctypes.PyDLL(None), "statx", None)
 _statx_answer: Final = ctypes.create_string_buffer(_STATX_SIZE)
+
+
+def _knows(number: int) -> bool:
+    """Whether the kernel has a call, asked with a descriptor that cannot be."""
+    if _syscall is None:
+        return False
+    _syscall(number, -1, b".", 0, None, 0)
+    return ctypes.get_errno() == errno.EBADF
+
+
+_held_syscall = ctypes.PyDLL(None).syscall if _knows(_SYS_LISTXATTRAT) else None  # as _statx
+_names: Final = ctypes.create_string_buffer(_NAMES_SIZE)
+_value: Final = ctypes.create_string_buffer(_VALUE_SIZE)
+_value_args: Final = ctypes.create_string_buffer(_XATTR_ARGS.pack(ctypes.addressof(_value), _VALUE_SIZE, 0))
+
+
+def attribute_names(directory: int, name: bytes) -> list[bytes] | None:
+    """The attributes of an entry of a directory; None where they have to be asked for in another way (Linux < 6.13)."""
+    if _held_syscall is None:
+        return None
+    size = _held_syscall(_SYS_LISTXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, _names, _NAMES_SIZE)
+    return _names.raw[:size].split(b"\0")[:-1] if size >= 0 else None
+
+
+def attribute_value(directory: int, name: bytes, attribute: bytes) -> bytes | None:
+    """The value of one of them, of at most 256 bytes; None likewise."""
+    if _held_syscall is None:
+        return None
+    size = _held_syscall(
+        _SYS_GETXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, attribute, _value_args, _XATTR_ARGS.size
+    )
+    return _value.raw[:size] if size >= 0 else None
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:

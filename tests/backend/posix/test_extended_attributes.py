@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from smbserver.backend.posix import PosixBackend
 from smbserver.backend.posix import extended_attributes as xattrs
 from smbserver.backend.posix.own_attributes import is_own
 from smbserver.errors import StatusError
-from smbserver.nt import status
+from smbserver.nt import attributes, status
 from smbserver.nt.extended_attributes import FILE_NEED_EA, MAX_LIST, Ea, list_size
 from tests.backend.conftest import SHARED_MEMORY
 
@@ -124,3 +125,37 @@ def test_no_attributes_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert xattrs.listed(path, False) == []
     with pytest.raises(OSError, match="not supported"):
         xattrs.store(path, [Ea(b"a", b"1")])
+
+
+@pytest.mark.parametrize("has_call", [True, False])
+def test_a_listing_asks_the_kernel_in_one_way_or_the_other(
+    file: str, monkeypatch: pytest.MonkeyPatch, has_call: bool
+) -> None:
+    """getxattrat came with Linux 6.13; before, and for long lists, the call goes by way of /proc."""
+    if not has_call:
+        monkeypatch.setattr("smbserver.backend.posix.syscalls._held_syscall", None)
+    folder = Path(file).parent
+    for name in ("plain", "eas", "many", "dos"):
+        (folder / name).touch()
+    xattrs.store(str(folder / "eas"), [Ea(b"a", b"1")])
+    for number in range(9):
+        os.setxattr(folder / "many", f"user.{number}{'x' * 80}", b"1")
+    store = PosixBackend(folder)
+    located = store.locate(("dos",))
+    handle = store.open(located, True, True)
+    handle.set_attributes(attributes.HIDDEN)
+    handle.close()
+    located.close()
+    root = store.locate(())
+    handle = store.open(root, True, False)
+    found = {name: (meta.ea_size, meta.attributes & attributes.HIDDEN) for name, meta in handle.scan()}
+    handle.close()
+    root.close()
+    store.close()
+    many = list_size(Ea(b"0" * 81, b"1") for _ in range(9))
+    assert [found[name] for name in ("plain", "eas", "many", "dos")] == [
+        (0, 0),
+        (list_size([Ea(b"a", b"1")]), 0),
+        (many, 0),
+        (0, attributes.HIDDEN),
+    ]
