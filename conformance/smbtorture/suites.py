@@ -56,7 +56,28 @@ SECURITY: Final = (
     "smb2.rename",
     "smb2.sdread",
 )
-GROUPS: Final = {"sharing": SHARING, "data": DATA, "security": SECURITY, "rpc": RPC, "libsmbclient": LIBSMBCLIENT}
+# What is told of files and volumes, extended attributes, and what names are.
+INFORMATION: Final = (
+    "smb2.getinfo",
+    "smb2.setinfo",
+    "smb2.ea",
+    "smb2.fileid",
+    "smb2.charset",
+    "smb2.mangle",
+    "smb2.compound_find",
+    "smb2.openattr",
+    "smb2.read",
+    "smb2.rw",
+    "smb2.create.quota-fake-file",
+)
+GROUPS: Final = {
+    "sharing": SHARING,
+    "data": DATA,
+    "security": SECURITY,
+    "information": INFORMATION,
+    "rpc": RPC,
+    "libsmbclient": LIBSMBCLIENT,
+}
 """Words that stand for several suites."""
 ALL: Final = "all"  # the word for every smb2 suite
 
