@@ -276,6 +276,7 @@ TRANSFORM_HEADERS = st.builds(
 
 METADATA = st.builds(
     Metadata,
+    apple=st.none(),
     creation_time=TIME,
     last_access_time=TIME,
     last_write_time=TIME,

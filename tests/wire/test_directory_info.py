@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbserver.errors import WireError
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import AppleFacts, Metadata
 from smbserver.wire import directory_info as wire
 from smbserver.wire import query_directory
 from tests.wire import captured
@@ -184,3 +184,15 @@ def test_the_short_name_of_a_single_entry(info_class: int) -> None:
         assert given == without
     assert short.add("b", META)
     assert raw not in short.encode(lambda name: "ABCDEF~1.TXT")
+
+
+def test_the_form_for_apples_client() -> None:
+    facts = AppleFacts(0x001F01FF, 3, b"SMB,OLE!" + bytes(8), 0o100640)
+    entries = wire.EntryList(wire.ID_BOTH_DIRECTORY, 4096)
+    assert entries.add("f", META._replace(file_id=0, apple=facts))
+    data = entries.encode()
+    assert data[64:68] == bytes.fromhex("ff011f00")
+    assert data[68] == 24
+    assert data[70:94] == bytes.fromhex("0300000000000000") + b"SMB,OLE!" + bytes(8)
+    assert data[94:104] == (0o100640).to_bytes(2, "little") + bytes(8)
+    assert data[104:] == "f".encode("utf-16-le")
