@@ -187,7 +187,7 @@ class Server:
             )
             self._state.host_questions.ask_host = ask_host
             if settings.password_file:
-                self._state.password_changes.keep = partial(rewrite_password, settings.password_file)
+                self._state.password_changes.keep = partial(self._rewrite_password, settings.password_file)
             watches = self._state.files.watches
             self._local_changes = LocalChanges(
                 watches, self._runtime.later, loop.add_reader, loop.remove_reader, self.own_rights()
@@ -205,6 +205,10 @@ class Server:
         self._state.interfaces = partial(listening_interfaces, list(self.addresses))
         for listener in self._listeners:
             self._watch(listener)
+
+    def _rewrite_password(self, path: str, name: str, old_hash: str, password: str) -> None:
+        with self.own_rights():
+            rewrite_password(path, name, old_hash, password)
 
     def own_rights(self) -> AbstractContextManager[object]:
         """The context in which this thread does with files what it could before the server began to act as others."""

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ import pytest
 from conformance.client import connect
 from conformance.client.message import Request
 from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, OPEN_IF, StatusFailure
+from smbserver.auth.accounts import nt_hash
 from smbserver.config.settings import Settings, ShareSettings
 from smbserver.errors import ConfigError
 from smbserver.nt import status
@@ -115,6 +117,26 @@ def test_a_second_one_in_the_same_loop_is_refused(share_folder: Path) -> None:
     asyncio.run(serve())
     assert fs_ids()[0] == 0
     assert (share_folder / "file").stat().st_uid == ANN
+
+
+@needs_root
+def test_the_password_file_is_rewritten_by_the_server_itself(share_folder: Path, tmp_path: Path) -> None:
+    """It is private, and whoever changes a password is nobody or somebody else at that moment."""
+    passwords = tmp_path / "passwords"
+    passwords.write_text("ann:secret\n")
+    passwords.chmod(0o600)
+    settings = replace(settings_for(share_folder, owner=str(ANN)), password_file=str(passwords))
+
+    async def serve() -> None:
+        async with Server(settings) as server:
+            assert server._state is not None
+            keep = server._state.password_changes.keep
+            assert keep is not None
+            keep("ann", nt_hash("secret").hex(), "another")
+
+    asyncio.run(serve())
+    assert passwords.read_text() == "ann:another\n"
+    assert passwords.stat().st_uid == 0
 
 
 def test_where_it_cannot_be_the_start_says_so(share_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
