@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from struct import pack
 
@@ -30,7 +30,8 @@ from conformance.client.protocol import (
 )
 from conformance.client.session import File, Options, Tree
 from smbserver.backend.base import Symlinks
-from smbserver.backend.posix import PosixBackend
+from smbserver.backend.posix import LocalChanges, PosixBackend
+from smbserver.backend.posix.inotify import Inotify
 from smbserver.nt import attributes, status
 from smbserver.nt.reparse_tags import IO_REPARSE_TAG_LX_SYMLINK, IO_REPARSE_TAG_NFS, IO_REPARSE_TAG_SYMLINK
 from smbserver.objects.share import Share
@@ -520,3 +521,40 @@ def test_a_watched_directory_hears_of_a_new_link(linked: World, tree: Tree) -> N
         make(tree, "new", "file")
         reply = tree.session.connection.wait(waiting)
         assert (1, "new") in queries.decode_changes(queries.decode_buffer(reply))
+
+
+def test_with_inotify_it_is_told_once(linked: World, tree: Tree) -> None:
+    """To the host a name goes and another comes; who watches hears of one changed file."""
+    try:
+        Inotify().close()
+    except OSError:
+        pytest.skip("no inotify here")
+    (linked.data / "hollow").mkdir()
+    (linked.data / "to-dir").symlink_to("dir")
+    readers: dict[int, Callable[[], None]] = {}
+    watches = linked.state.files.watches
+    local = LocalChanges(watches, linked.runtime.later, readers.__setitem__, readers.__delitem__)
+    watches.local = local
+    names = {"empty": buffer("file"), "hollow": buffer("dir"), "to-dir": None}
+    tree.create("empty").close()
+    told: list[tuple[int, str]] = []
+    try:
+        with tree.open("", options=DIRECTORY_FILE) as opened:
+            waiting = tree.submit(queries.change_notify(opened.file_id))
+            for name, data in names.items():
+                with tree.open(name, access=GENERIC_ALL, options=ITSELF) as changed:
+                    code = ioctl.FSCTL_SET_REPARSE_POINT if data else ioctl.FSCTL_DELETE_REPARSE_POINT
+                    control(changed, code, data or NO_LINK).check()
+                for call in list(readers.values()):
+                    call()
+                linked.runtime.advance(1)
+                told += queries.decode_changes(queries.decode_buffer(tree.session.connection.wait(waiting)))
+                waiting = tree.submit(queries.change_notify(opened.file_id))
+            (linked.data / "local").mkdir()
+            for call in list(readers.values()):
+                call()
+            linked.runtime.advance(1)
+            told += queries.decode_changes(queries.decode_buffer(tree.session.connection.wait(waiting)))
+    finally:
+        local.close()
+    assert told == [(3, name) for name in names] + [(1, "local")]
