@@ -76,6 +76,46 @@ def test_disk_names_lead_back_unless_they_hold_a_disguised_character(raw: bytes)
         assert to_disk(shown) == disk
 
 
+def as_sent(name: str) -> str:
+    """As the other side reads it: two surrogates side by side are one character."""
+    return name.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
+@settings(max_examples=400, deadline=None)
+@given(RAW)
+@example(b"\xed\xa0\x80\xed\xb0\x80")
+@example(b"\xed\xa0\x80\xff")
+@example(b"\xff\xed\xa0\x80")
+def test_what_a_client_reads_leads_back(raw: bytes) -> None:
+    if b"/" in raw or b"\0" in raw or raw in (b".", b"..") or re.search("[\uf001-\uf029]", on_disk(raw)):
+        return
+    shown = to_wire(on_disk(raw))
+    assert shown is not None
+    assert as_sent(shown) == shown
+    assert to_disk(as_sent(shown)) == on_disk(raw)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(ANY_CHARACTER, min_size=1, max_size=255))
+@example("\ud800")
+@example("\udc00\ud800")
+@example("\udc80\ud800")
+@example("\u20ac" * 85)
+def test_every_name_that_fits_is_stored(name: str) -> None:
+    """All that the wire can carry, but what looks like raw bytes from the disk."""
+    name = as_sent(name)
+    try:
+        check_component(name)
+    except StatusError:
+        return
+    is_long = len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES
+    if is_long or re.search("[\udc80-\udcff]", name) or name in ("\uf029", ".\uf029"):
+        return
+    shown = to_wire(to_disk(name))
+    assert shown is not None
+    assert shown[:-1] == name[:-1]
+
+
 def test_two_raw_names_are_never_one() -> None:
     """The three bytes of U+DC80 and the byte 0x80 were shown alike; opening one opened the other."""
     assert to_wire(on_disk(b"\x80")) != to_wire(on_disk(b"\xed\xb2\x80"))
