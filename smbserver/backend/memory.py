@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
+from smbserver.backend.apple_streams import AppleStreams
 from smbserver.backend.base import Identity, Located, LockMirror, Ownership, Ranges, Streams
 from smbserver.backend.memory_streams import MemoryStreams
 from smbserver.backend.plain_ranges import PlainRanges
@@ -354,7 +355,7 @@ class MemoryHandle:
 
     def streams(self) -> Streams:
         """What the node has."""
-        return MemoryStreams(self._volume, self, self._open())
+        return AppleStreams(MemoryStreams(self._volume, self, self._open()))
 
     def close(self) -> None:
         """Give the handle back, and the room when nobody else keeps the file."""

@@ -65,7 +65,7 @@ class _MemoryContent:
 
 
 class MemoryStreams:
-    """See `backend.base.Streams`."""
+    """See `backend.apple_streams.StoredStreams`."""
 
     __slots__ = ("_base", "_node", "_volume")
 
@@ -73,6 +73,10 @@ class MemoryStreams:
         self._volume = volume
         self._base = base
         self._node = node
+
+    def file(self) -> MemoryHandle:
+        """A further handle of the node."""
+        return self._volume.handle(self._node, False)
 
     def all(self) -> list[StreamFacts]:
         """In the order they were made."""

@@ -9,6 +9,8 @@ from smbserver.nt.names import MAX_COMPONENT_UNITS, Path, fold
 
 DATA_TYPE: Final = "$DATA"
 INDEX_TYPE: Final = "$INDEX_ALLOCATION"
+AFP_INFO: Final = "AFP_AfpInfo"  # what macOS keeps in streams: the Finder's information,
+AFP_RESOURCE: Final = "AFP_Resource"  # and the resource fork
 _INDEX_NAMES: Final = ("", "$I30")
 _FORBIDDEN: Final = frozenset("\\/:\0")  # [MS-FSCC] 2.1.5.3; a file's name may hold much less
 _MAX_COLONS: Final = 2

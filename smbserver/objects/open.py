@@ -22,8 +22,8 @@ from smbserver.nt.changes import (
     name_filter,
 )
 from smbserver.nt.metadata import Metadata
-from smbserver.nt.names import Path, Pattern
-from smbserver.nt.stream_names import full_name, stream_path
+from smbserver.nt.names import Path, Pattern, fold
+from smbserver.nt.stream_names import AFP_RESOURCE, full_name, stream_path
 from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.channel_sequence import ChannelSequence
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from smbserver.objects.session import Session
 
 log = logging.getLogger(__name__)
+
+_RESOURCE = fold(AFP_RESOURCE)
 
 
 class Cursor:
@@ -277,6 +279,8 @@ class Open:
     def _remove(self, gone: Gone, path: Path | None) -> bool:
         """Whether what was to go with its last open is gone now."""
         state = self.state if gone is Gone.STREAM else self.state.file
+        if gone is Gone.STREAM and state.stream == _RESOURCE:
+            return False  # macOS's server ignores that (vfs.fruit); its client empties a fork to be rid of it
         try:
             with state.delete_as or nullcontext():
                 if gone is Gone.STREAM:

@@ -171,8 +171,9 @@ def test_streams_of_directories(tree: Tree) -> None:
 
 
 def test_streams_of_the_root(tree: Tree) -> None:
-    put(tree, ":AFP_AfpInfo", b"x" * 60)
-    assert get(tree, ":AFP_AfpInfo:$DATA") == b"x" * 60
+    info = b"AFP\0\0\0\1\0".ljust(60, b"x")
+    put(tree, ":AFP_AfpInfo", info)
+    assert get(tree, ":AFP_AfpInfo:$DATA") == info
     with tree.open(":AFP_AfpInfo", access=DELETE) as stream:
         assert change(stream, DISPOSITION, b"\1") == 0
     assert streams(tree, "") == []
@@ -561,6 +562,37 @@ def test_who_looks_for_names_hears_nothing_of_streams(tree: Tree) -> None:
     put(tree, "file:s", b"data")
     assert names.news() == []
     assert sizes.news() == [(nt.ACTION_MODIFIED_STREAM, "file:s")]
+
+
+# --- Apple ---
+
+
+def test_a_resource_fork_is_emptied_and_not_deleted(tree: Tree) -> None:
+    refused(status.OBJECT_NAME_NOT_FOUND, tree, "file:AFP_Resource")
+    put(tree, "file:AFP_Resource", b"fork")
+    with tree.open("file:AFP_Resource", access=DELETE) as fork:
+        assert change(fork, DISPOSITION, b"\1") == 0
+    tree.open("file:AFP_Resource", access=DELETE, options=DELETE_ON_CLOSE).close()
+    assert get(tree, "file:AFP_Resource") == b"fork"
+    with tree.open("file:AFP_Resource", access=GENERIC_ALL) as fork:
+        assert change(fork, END_OF_FILE, pack("<Q", 0)) == 0
+        refused(status.OBJECT_NAME_NOT_FOUND, tree, "file:AFP_Resource")
+        with tree.open("file:AFP_Resource", access=GENERIC_WRITE, disposition=OPEN_IF) as other:
+            assert other.created.action == CREATED
+            other.write(0, b"foo")
+        assert fork.read(0, 3) == b"foo"
+    assert streams(tree, "file") == ["AFP_Resource"]
+
+
+def test_the_finders_information_has_one_size(tree: Tree) -> None:
+    with tree.open("file:AFP_AfpInfo", access=GENERIC_ALL, disposition=OPEN_IF) as info:
+        assert change(info, END_OF_FILE, pack("<Q", 61)) == status.ALLOTTED_SPACE_EXCEEDED
+        assert change(info, END_OF_FILE, pack("<Q", 0)) == 0
+        assert info.read(0, 60)[:8] == b"AFP\0\0\0\1\0"
+        with pytest.raises(StatusFailure) as failure:
+            info.write(0, bytes(60))
+        assert failure.value.status == status.INVALID_PARAMETER
+    assert streams(tree, "file") == []
 
 
 # --- ends ---

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
+from smbserver.backend.apple_streams import AppleStreams
 from smbserver.backend.base import LockMirror, Ownership, Ranges, Streams
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
 from smbserver.backend.posix.disk_names import to_wire
@@ -418,7 +419,7 @@ class PosixHandle:
 
     def streams(self) -> Streams:
         """In the attributes of the file."""
-        return PosixStreams(self, self._target, self._resolver.store)
+        return AppleStreams(PosixStreams(self, self._target, self._resolver.store))
 
     @property
     def target(self) -> int | str:

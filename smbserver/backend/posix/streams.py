@@ -35,7 +35,10 @@ def _refuse(code: int) -> NoReturn:
 
 
 class PosixStreams:
-    """See `backend.base.Streams`. `base` is the handle that was asked; `target` its descriptor, or that one's name."""
+    """See `backend.apple_streams.StoredStreams`.
+
+    `base` is the handle that was asked; `target` its descriptor, or that one's name.
+    """
 
     __slots__ = ("_base", "_store", "_target")
 
@@ -43,6 +46,10 @@ class PosixStreams:
         self._base = base
         self._target = target
         self._store = store
+
+    def file(self) -> PosixHandle:
+        """A further descriptor."""
+        return self._base.duplicate()
 
     def _stored(self, name: str) -> Stored:
         return self._look(name) or _refuse(errno.ENOENT)
