@@ -18,7 +18,14 @@ import pytest
 
 from conformance.client import connect
 from conformance.client.message import Request
-from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, OPEN_IF, StatusFailure
+from conformance.client.protocol import (
+    CHANGE_NOTIFY,
+    DIRECTORY_FILE,
+    GENERIC_READ,
+    GENERIC_WRITE,
+    OPEN_IF,
+    StatusFailure,
+)
 from smbserver.auth.accounts import nt_hash
 from smbserver.config.settings import Settings, ShareSettings
 from smbserver.errors import ConfigError
@@ -71,6 +78,39 @@ def test_a_share_with_an_owner_and_modes(share_folder: Path) -> None:
     for name, mode in (("file", 0o664), ("folder", 0o2770)):
         state = (share_folder / name).stat()
         assert (state.st_uid, state.st_gid, state.st_mode & 0o7777) == (ANN, BOB, mode)
+
+
+def move_a_large_stream(port: int) -> None:
+    with connect("127.0.0.1", port, "ann", "secret") as session:
+        tree = session.tree("data")
+        data = b"0123456789" * 10_000
+        with tree.create("file:large") as stream:
+            for offset in (0, 50_000):
+                stream.write(offset, data[offset : offset + 50_000])
+        with tree.open("file:large") as stream:
+            assert stream.read(0, 60_000) == data[:60_000]
+        with tree.open("file:large", access=GENERIC_READ | GENERIC_WRITE) as stream:
+            stream.write(0, b"x")
+            assert stream.read(99_999, 9) == b"9"
+
+
+@needs_root
+def test_the_folder_of_streams_is_the_servers(share_folder: Path) -> None:
+    """Whoever the client is, only the server may enter it; the stream is its file's all the same."""
+    os.chown(share_folder, ANN, ANN)
+
+    async def serve() -> None:
+        async with Server(settings_for(share_folder, owner=str(ANN))) as server:
+            with server.own_rights():
+                client = asyncio.get_running_loop().run_in_executor(None, move_a_large_stream, server.addresses[0][1])
+            await client
+
+    asyncio.run(serve())
+    state = (share_folder / ".smbserver-streams").stat()
+    assert (state.st_uid, state.st_mode & 0o777) == (0, 0o700)
+    [stream] = (share_folder / ".smbserver-streams").iterdir()
+    assert (stream.stat().st_uid, stream.stat().st_size) == (0, 100_000)
+    assert (share_folder / "file").stat().st_uid == ANN
 
 
 @needs_root

@@ -70,7 +70,9 @@ INFORMATION: Final = (
     "smb2.rw",
     "smb2.create.quota-fake-file",
 )
+STREAMS: Final = ("smb2.streams", "smb2.create_no_streams", "vfs.streams_xattr")
 GROUPS: Final = {
+    "streams": STREAMS,
     "sharing": SHARING,
     "data": DATA,
     "security": SECURITY,

@@ -97,7 +97,8 @@ class StreamStore:
     def belongs_to(self, fd: int, inode: int) -> bool:
         """Whether the stream file was made for this file, and not for one that it was copied from."""
         try:
-            return os.getxattr(fd, OWNER) == str(inode).encode()
+            with self.acting:
+                return os.getxattr(fd, OWNER) == str(inode).encode()
         except OSError:
             return False
 
