@@ -178,6 +178,9 @@ class Handle(Protocol):
     def ownership(self) -> Ownership:
         """Whose the file is now."""
 
+    def set_mode(self, mode: int) -> None:
+        """Set the nine permission bits. OSError EOPNOTSUPP where there are none."""
+
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """The entries of a directory, "." and ".." first, as a stream that survives changes below it."""
 

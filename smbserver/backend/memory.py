@@ -331,6 +331,10 @@ class MemoryHandle:
         self._open()
         return _OWNERSHIP
 
+    def set_mode(self, mode: int) -> None:
+        """There are no mode bits here."""
+        _refuse(errno.EOPNOTSUPP)
+
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """Every entry that was there at the start and still is."""
         node = self._directory()

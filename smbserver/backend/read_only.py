@@ -170,6 +170,10 @@ class ReadOnlyHandle:
         """Refused."""
         _refuse()
 
+    def set_mode(self, mode: int) -> None:
+        """Refused."""
+        _refuse()
+
     def ownership(self) -> Ownership:
         """As the inner one."""
         return self._inner.ownership()

@@ -148,6 +148,10 @@ class StreamHandle:
         """The file's."""
         return self._base.ownership()
 
+    def set_mode(self, mode: int) -> None:
+        """The file's."""
+        self._base.set_mode(mode)
+
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """A stream has no entries."""
         _refuse()

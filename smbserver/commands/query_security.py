@@ -5,6 +5,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import descriptor as sd
 from smbserver.nt import status
 from smbserver.nt.descriptor_parts import TO_READ, check_rights, select
+from smbserver.nt.nfs_aces import with_mode
 from smbserver.objects.file_access import descriptor_of
 from smbserver.objects.open import Open
 from smbserver.wire import query_info as wire
@@ -17,7 +18,10 @@ def query_security(request: wire.QueryInfoRequest, opened: Open, work: Work) -> 
     """
     parts = request.additional_information
     check_rights(parts, opened.granted, TO_READ)
-    data = sd.build(select(descriptor_of(opened.handle, work.token()), parts))
+    descriptor = descriptor_of(opened.handle, work.token())
+    if work.need_session().is_apple:
+        descriptor = with_mode(descriptor, *opened.handle.ownership())
+    data = sd.build(select(descriptor, parts))
     if len(data) > request.output_buffer_length:
         raise StatusError(status.BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))
     return Reply([wire.encode_response(data)])

@@ -6,6 +6,7 @@ from smbserver.nt import changes, status
 from smbserver.nt import descriptor as sd
 from smbserver.nt.access_check import map_generic
 from smbserver.nt.descriptor_parts import KNOWN, TO_WRITE, check_rights, merge
+from smbserver.nt.nfs_aces import without_mode
 from smbserver.objects.file_access import descriptor_of
 from smbserver.objects.open import Open
 from smbserver.wire import set_info as wire
@@ -27,6 +28,15 @@ def set_security(request: wire.SetInfoRequest, opened: Open, work: Work) -> Repl
         raise StatusError(status.NOT_SUPPORTED)
     if not parts:
         return Reply([wire.RESPONSE_BODY])
+    if work.need_session().is_apple and parts & sd.DACL_SECURITY_INFORMATION:
+        given, mode = without_mode(given)
+        if mode is not None:
+            _set_mode(opened, mode)
+        if not given.dacl and given.dacl is not None:
+            # An empty DACL of Apple's client means "none of mine", and obeyed it would lock the owner out.
+            parts &= ~sd.DACL_SECURITY_INFORMATION
+            if not parts:
+                return Reply([wire.RESPONSE_BODY])
     if opened.tree.share.keep_acl_flags and given.control & sd.SE_DACL_AUTO_INHERITED:
         given = given._replace(control=given.control | sd.SE_DACL_AUTO_INHERIT_REQ)
     token = work.token()
@@ -36,3 +46,14 @@ def set_security(request: wire.SetInfoRequest, opened: Open, work: Work) -> Repl
         opened.handle.set_descriptor(wanted)
         opened.changed(changes.FILTER_SECURITY)
     return Reply([wire.RESPONSE_BODY])
+
+
+def _set_mode(opened: Open, mode: int) -> None:
+    """Only if it differs, and a stored descriptor stays: it is believed beside the mode it was stored with."""
+    if opened.handle.ownership().mode == mode:
+        return
+    stored = opened.handle.descriptor()
+    opened.handle.set_mode(mode)
+    if stored is not None:
+        opened.handle.set_descriptor(stored)
+    opened.changed(changes.FILTER_SECURITY)

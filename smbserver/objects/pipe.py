@@ -227,6 +227,10 @@ class PipeHandle:
         """As `descriptor`."""
         raise StatusError(status.NOT_SUPPORTED)
 
+    def set_mode(self, mode: int) -> None:
+        """As `descriptor`."""
+        raise StatusError(status.NOT_SUPPORTED)
+
     def lock_mirror(self) -> LockMirror | None:
         """A pipe has no ranges."""
         return None

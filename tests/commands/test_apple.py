@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import pytest
 
 from conformance.client import queries
 from conformance.client.protocol import DIRECTORY_FILE, GENERIC_READ, OPEN_IF
-from conformance.client.session import Tree
+from conformance.client.session import File, Tree
 from smbserver.commands.create_apple import CAPABILITIES
+from smbserver.nt import descriptor as sd
+from smbserver.nt import status
+from smbserver.nt.sid import sid
 from tests.harness import World
 
 QUERY = struct.pack("<IIQQ", 1, 0, 7, 0x3F)
 ID_BOTH = 37
+ALL = 0x001F01FF
 
 
 def asks(tree: Tree, data: bytes = QUERY) -> bytes | None:
@@ -86,3 +91,71 @@ def raw_entries(data: bytes) -> list[tuple[str, bytes]]:
         if not following:
             return found
         at += following
+
+
+# --- the mode in the DACL ---
+
+
+def shown(file: File) -> sd.Descriptor:
+    return sd.parse(file.query(3, 0, additional=sd.DACL_SECURITY_INFORMATION))
+
+
+def give(file: File, dacl: tuple[sd.Ace, ...]) -> int:
+    data = sd.build(sd.Descriptor(sd.SE_DACL_PRESENT, None, None, dacl))
+    request = queries.set_info(file.file_id, 3, 0, data, sd.DACL_SECURITY_INFORMATION)
+    return file.tree.call(request).status
+
+
+def mode_ace(mode: int) -> sd.Ace:
+    return sd.Ace(sd.ACCESS_DENIED, 0, 0, sid(5, 88, 3, mode))
+
+
+def test_a_mode_is_shown_and_set(mac: Tree, world: World) -> None:
+    path = world.data / "file"
+    path.write_bytes(b"x")
+    path.chmod(0o640)
+    file = mac.open("file", access=ALL)
+    assert shown(file).dacl == (*(shown(world.tree().open("file", access=ALL)).dacl or ()), *_nfs(path))
+    assert give(file, (mode_ace(0o4755),)) == 0  # nothing but a mode: the ACL stays, and nobody makes a file setuid
+    assert path.stat().st_mode & 0o7777 == 0o755
+    assert give(file, ()) == 0  # recent clients send that; obeyed it would lock everybody out
+    assert path.stat().st_mode & 0o7777 == 0o755
+    assert shown(file).dacl
+
+
+def test_a_stored_descriptor_survives_the_mode(mac: Tree, world: World) -> None:
+    (world.data / "file").write_bytes(b"x")
+    file = mac.open("file", access=ALL)
+    everyone = sd.Ace(sd.ACCESS_ALLOWED, 0, 0x001F01FF, sid(1, 0))
+    if give(file, (everyone,)) != 0:
+        pytest.skip("no place for descriptors here")
+    assert give(file, (everyone, mode_ace(0o600))) == 0
+    dacl = shown(file).dacl
+    assert dacl is not None
+    assert dacl[0] == everyone
+    assert dacl[-1] == mode_ace(0o600)
+    assert give(file, (mode_ace(0o640),)) == 0
+    assert (shown(file).dacl or ())[0] == everyone
+
+
+def test_a_mode_needs_the_right_to_the_dacl(mac: Tree, world: World) -> None:
+    (world.data / "file").write_bytes(b"x")
+    (world.data / "file").chmod(0o640)
+    file = mac.open("file", access=GENERIC_READ)
+    assert give(file, (mode_ace(0o777),)) == status.ACCESS_DENIED
+    assert (world.data / "file").stat().st_mode & 0o777 == 0o640
+
+
+def test_who_is_not_apples_client_sets_no_mode(world: World) -> None:
+    (world.data / "file").write_bytes(b"x")
+    (world.data / "file").chmod(0o640)
+    file = world.tree().open("file", access=ALL)
+    assert not {ace.sid for ace in shown(file).dacl or ()} & {sid(5, 88, 3, 0o640)}
+    give(file, (sd.Ace(sd.ACCESS_ALLOWED, 0, 0x001F01FF, sid(1, 0)), mode_ace(0o777)))
+    assert (world.data / "file").stat().st_mode & 0o777 == 0o640
+
+
+def _nfs(path: Path) -> list[sd.Ace]:
+    state = path.stat()
+    values = ((1, state.st_uid), (2, state.st_gid), (3, state.st_mode & 0o777))
+    return [sd.Ace(sd.ACCESS_DENIED, 0, 0, sid(5, 88, kind, value)) for kind, value in values]

@@ -39,6 +39,7 @@ _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
 _DOS: Final = dos_attributes.XATTR.encode()
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _ANY_WRITE: Final = 0o222
+_PERMISSIONS: Final = 0o777
 _NOTHING_LOST: Final = (errno.EBADF, errno.EINTR, errno.EINVAL, errno.EROFS)  # of fsync: it was not done at all
 _O_NOATIME: Final[int] = getattr(os, "O_NOATIME", 0)
 _HOLDS_ACCESS: Final = 1
@@ -331,6 +332,11 @@ class PosixHandle:
     def ownership(self) -> Ownership:
         """From the file's inode."""
         return ownership_of(os.fstat(self._fd))
+
+    def set_mode(self, mode: int) -> None:
+        """fchmod; bits beyond the permissions stay as they are."""
+        kept = stat.S_IMODE(os.fstat(self._fd).st_mode) & ~_PERMISSIONS
+        os.chmod(self._target, kept | mode & _PERMISSIONS)
 
     def scan(self) -> Iterator[tuple[str, Metadata]]:
         """Stream the directory; what cannot be shown (devices, links to outside, unmappable names) is left out."""

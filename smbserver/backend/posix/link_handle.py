@@ -134,6 +134,10 @@ class PosixLinkHandle:
         """A symbolic link can carry none."""
         raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
+    def set_mode(self, mode: int) -> None:
+        """A symbolic link has none of its own."""
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
     def ownership(self) -> Ownership:
         """The link's own."""
         return ownership_of(os.fstat(self._fd))
