@@ -35,6 +35,7 @@ from smbserver.backend.posix import (
     SnapshotPattern,
     own_user,
 )
+from smbserver.backend.quota_file import quota_store
 from smbserver.config.password_rewrite import rewrite_password
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
@@ -186,6 +187,7 @@ class Server:
                 local_users,
             )
             self._state.host_questions.ask_host = ask_host
+            self._state.quota_store = quota_store()
             if settings.password_file:
                 self._state.password_changes.keep = partial(self._rewrite_password, settings.password_file)
             watches = self._state.files.watches

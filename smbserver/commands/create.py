@@ -49,7 +49,7 @@ from smbserver.commands.create_durable import (
 from smbserver.commands.create_ea import check_knowledge, requested_eas
 from smbserver.commands.create_host import open_allowed
 from smbserver.commands.create_links import check_link, stopped_on_symlink
-from smbserver.commands.create_names import wanted_path
+from smbserver.commands.create_names import is_quota_file, wanted_path
 from smbserver.commands.create_response import create_response
 from smbserver.commands.create_stream import apply_kind, clear_streams, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
@@ -152,6 +152,9 @@ def _open_file(
     name = request.name
     if request.contexts or tree.share.snapshots is not None:
         name, backend = version_of(request, tree, backend)
+    quota_store = work.connection.server.quota_store
+    if quota_store is not None and is_quota_file(name):
+        backend, name = quota_store, ""
     path, stream = wanted_path(name, tree.share.has_streams)
     if backend.read_only:
         durable = None  # there is nothing to lose, and its name could not be told from the live file's

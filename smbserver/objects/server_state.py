@@ -8,6 +8,7 @@ from smbserver.auth.accounts import Accounts
 from smbserver.auth.failed_logins import FailedLogins
 from smbserver.auth.ntlm import Names
 from smbserver.auth.sids import UserSids, machine_sid
+from smbserver.backend.base import Backend
 from smbserver.objects.breaks import BreakSender
 from smbserver.objects.durable import DurableOpens
 from smbserver.objects.host_questions import HostQuestions
@@ -81,6 +82,7 @@ class ServerState:
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}
         self.pipe_store = PipeStore(self.start_time)
         self.host_questions = HostQuestions(runtime)
+        self.quota_store: Backend | None = None  # whose root is the quota index of every volume
         self.view = StateView(self)
         self.password_changes = PasswordChanges(accounts, runtime, self.view.may_try, self.view.forgive)
         self._last_open_id = 0
