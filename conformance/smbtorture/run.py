@@ -110,7 +110,7 @@ class Run:
             arguments=("--torture", "--host-locks", "--deferred-write-time"),
             # As Samba's own tests have them.
             share_options={
-                SHARE: f"hide=.*|hidefile,snapshots={snapshots_of(folders[SHARE])}/{PATTERN}",
+                SHARE: f"snapshots={snapshots_of(folders[SHARE])}/{PATTERN}",
                 **suites.SHARES,
             },
         )

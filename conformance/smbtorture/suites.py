@@ -71,7 +71,18 @@ INFORMATION: Final = (
     "smb2.create.quota-fake-file",
 )
 STREAMS: Final = ("smb2.streams", "smb2.create_no_streams", "vfs.streams_xattr")
+# The rules of CREATE, directories, times and attributes.
+FILES: Final = (
+    "smb2.create",
+    "smb2.mkdir",
+    "smb2.dir",
+    "smb2.timestamps",
+    "smb2.dosmode",
+    "smb2.async_dosmode",
+    "smb2.winattr",
+)
 GROUPS: Final = {
+    "files": FILES,
     "streams": STREAMS,
     "sharing": SHARING,
     "data": DATA,
@@ -174,8 +185,17 @@ _BINDING: Final = "ncacn_np:{host}"
 
 # Further shares over the folder of the first one, with their options (what stands behind the colon): some tests have
 # the name of one built in, others want a server that is set up otherwise and are sent there by SENT_TO.
-SHARES: Final = {"hideunread": "hide-unreadable", "acls_non_canonical": "keep-acl-flags", "no_streams": "nostreams"}
-SENT_TO: Final = {"smb2.create_no_streams*": "no_streams", "smb2.acls_non_canonical*": "acls_non_canonical"}
+SHARES: Final = {
+    "hideunread": "hide-unreadable",
+    "acls_non_canonical": "keep-acl-flags",
+    "no_streams": "nostreams",
+    "dosmode": "hide=.*|hidefile",
+}
+SENT_TO: Final = {
+    "smb2.create_no_streams*": "no_streams",
+    "smb2.acls_non_canonical*": "acls_non_canonical",
+    "smb2.dosmode": "dosmode",
+}
 
 
 def matches(test: str, patterns: Iterable[str]) -> bool:
