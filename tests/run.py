@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Debian's package for each program that the conformance steps start.
 SYSTEM_PACKAGES = {
     "smbclient": "smbclient",
+    "rpcclient": "smbclient",
     "smbd": "samba",
     "smbtorture": "samba-testsuite",
     "setfattr": "attr",
@@ -71,6 +72,20 @@ def steps(mode: str, select: str | None) -> list[Step]:
             Step("smbprotocol", ("conformance/smbprotocol_client/run.py",)),
             Step("many clients", ("conformance/sharing/run.py", "--clients", "60", "--seconds", "15")),
         ]
+    if mode == "full":
+        chosen += [
+            Step("links", ("conformance/links/run.py",), ("smbclient",)),
+            Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),
+            Step("smbtorture", ("conformance/smbtorture/run.py",), ("smbtorture",)),
+        ]
+        # Both serve as other users; without root they would test nothing.
+        if os.geteuid() == 0:
+            chosen += [
+                Step("samba round trip", ("conformance/samba_roundtrip/run.py",), ("smbd", "smbclient")),
+                Step("host", ("conformance/host/run.py",), ("smbclient",)),
+            ]
+        else:
+            _print("not root: the steps samba round trip and host are left out")
     return chosen
 
 

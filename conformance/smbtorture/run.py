@@ -178,7 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--suites", nargs="+", default=["sharing", "data"], metavar="NAME", help="smb2.lock, lock, ...; all")
+    add("--suites", nargs="+", default=list(suites.DEFAULT), metavar="NAME", help="smb2.lock, lock, ...; all")
     add("--tests", nargs="+", default=[], metavar="PATTERN", help="of these suites, only tests that match")
     add("--jobs", type=int, default=SERVERS, help="servers, one test at a time on each (default %(default)s)")
     add("--timeout", type=float, default=SECONDS, help="seconds for one test (default %(default)g)")

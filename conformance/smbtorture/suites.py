@@ -81,7 +81,10 @@ FILES: Final = (
     "smb2.async_dosmode",
     "smb2.winattr",
 )
+# Files as Finder has them.
+APPLE: Final = ("vfs.fruit", "vfs.fruit_file_id", "vfs.fruit_timemachine", "vfs.fruit_conversion")
 GROUPS: Final = {
+    "apple": APPLE,
     "files": FILES,
     "streams": STREAMS,
     "sharing": SHARING,
@@ -93,6 +96,7 @@ GROUPS: Final = {
 }
 """Words that stand for several suites."""
 ALL: Final = "all"  # the word for every smb2 suite
+DEFAULT: Final = (ALL, "streams", "rpc", "libsmbclient", "apple")
 
 INAPPLICABLE: Final = {
     "smb2.kernel-oplocks*": "needs leases of the Linux kernel on a local folder",
@@ -205,7 +209,7 @@ def matches(test: str, patterns: Iterable[str]) -> bool:
 
 def choose(names: Iterable[str], suites: Sequence[str], patterns: Sequence[str] = ()) -> list[str]:
     """The tests of these suites that apply; with `patterns` only those that fit one, applicable or not."""
-    wanted = ["smb2"] if ALL in suites else [name for suite in suites for name in _suite_names(suite)]
+    wanted = [name for suite in suites for name in _suite_names(suite)]
     chosen = [name for name in names if any(name == suite or name.startswith(suite + ".") for suite in wanted)]
     if patterns:
         return [name for name in chosen if matches(name, patterns)]
@@ -213,6 +217,8 @@ def choose(names: Iterable[str], suites: Sequence[str], patterns: Sequence[str] 
 
 
 def _suite_names(suite: str) -> Sequence[str]:
+    if suite == ALL:
+        return ("smb2",)
     if suite in GROUPS:
         return GROUPS[suite]
     return (suite if "." in suite else f"smb2.{suite}",)
