@@ -145,7 +145,6 @@ SHARED_INSIDE = (
     Row("commands.create", "commands.create_names", "what the name in a CREATE means"),
     Row("commands.create", "commands.create_ea", "the part of CREATE that is about EAs"),
     Row("commands.create", "commands.create_response", "the reply to a CREATE"),
-    Row("commands.create", "commands.create_host", "the part of CREATE that is about the permissions of the host"),
     Row("commands.create", "commands.create_caching", "the part of CREATE that is about caching"),
     Row("commands.create", "commands.create_stream", "the part of CREATE that is about named streams"),
     Row("commands.create_stream", "commands.create_access", "a stream is opened with the file's rights"),

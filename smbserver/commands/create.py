@@ -47,7 +47,6 @@ from smbserver.commands.create_durable import (
     known_open,
 )
 from smbserver.commands.create_ea import check_knowledge, requested_eas
-from smbserver.commands.create_host import open_allowed
 from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import is_quota_file, wanted_path
 from smbserver.commands.create_response import create_response
@@ -251,8 +250,9 @@ def _open_existing(
         if wait is not None:
             raise MustWait(wait)
     eas = requested_eas(request, backend.supports_eas) if overwrite else []
-    handle, allowed = open_allowed(request, backend, located, granted, overwrite)
-    granted, maximal = allowed, maximal & ~(granted & ~allowed)
+    reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
+    writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
+    handle = backend.open(located, reads, writes and not meta.is_directory)
     try:
         check_knowledge(request, handle)
         if overwrite:
