@@ -1,4 +1,4 @@
-"""Extended attributes: names, values, sizes; set by one, changed and deleted by the other; and what is private to both."""
+"""Extended attributes: names and values, set by one, changed and deleted by the other; and what is private to both."""
 
 import struct
 from typing import Final
@@ -43,8 +43,9 @@ def made(writer: Side, place: str) -> str:
 
 
 def check_shown(writer: Side, reader: Side, place: str) -> None:
-    """As they were set, on the file and in a listing. Each counts their size in its own way: ours as [MS-FSA] 2.1.5.12.10
-    and NTFS, smbd as the buffer that a question for all of them needs.
+    """As they were set, on the file and in a listing.
+
+    Each counts their size in its own way: ours as [MS-FSA] 2.1.5.12.10 and NTFS, smbd as the buffer that is needed.
     """
     name = made(writer, place)
     for each in (writer, reader):
