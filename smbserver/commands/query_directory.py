@@ -42,7 +42,9 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
         first, cursor.started = not cursor.started, True
         raise StatusError(status.NO_SUCH_FILE if first else status.NO_MORE_FILES)
     cursor.started = True
-    data = entries.encode(None if names.has_wildcard(opened.pattern_text) else _short_name)
+    # Apple's client has other uses for the room of a short name.
+    has_none = work.need_session().is_apple or names.has_wildcard(opened.pattern_text)
+    data = entries.encode(None if has_none else _short_name)
     return Reply([wire.encode_response(len(data)), data])
 
 
