@@ -19,6 +19,7 @@ from smbserver.backend.posix.disk_names import STORE_NAME, decode_name
 from smbserver.backend.posix.stream_attributes import MAX_DATA, MAX_NAME, MAX_STREAMS, NO_ROOM
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.short_names import short_name
 from tests.backend.test_contract import content, exists, listing, make, make_directory, opened, remove, rename
 from tests.backend.test_streams import get, names, put, refused
 
@@ -265,6 +266,8 @@ def test_no_client_can_name_the_folder(backend: PosixBackend, folder: Path, spel
         with pytest.raises(StatusError) as refusal:
             walker.locate(path)
         assert refusal.value.status == status.OBJECT_NAME_INVALID
+    assert not exists(walker, short_name(STORE_NAME))
+    assert exists(walker, "f")
     walker.close()
     assert listing(backend) == ["f"]
 
