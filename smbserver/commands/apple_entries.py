@@ -8,12 +8,12 @@ from smbserver.errors import StatusError
 from smbserver.nt.access import FILE_ALL_ACCESS
 from smbserver.nt.finder_info import AFP_INFO_SIZE, NOTHING, SHORT_SIZE, finder_info, short_form
 from smbserver.nt.metadata import AppleFacts, Metadata
+from smbserver.nt.names import fold
+from smbserver.nt.stream_names import AFP_INFO, AFP_RESOURCE
 from smbserver.nt.token import Token
 from smbserver.objects.file_access import file_rights
 from smbserver.objects.open import Open
 
-_INFO_STREAM: Final = "AFP_AfpInfo"
-_RESOURCE_STREAM: Final = "AFP_Resource"
 _DIRECTORY_MODE: Final = 0o040000
 _FILE_MODE: Final = 0o100000
 _UNKNOWN: Final = AppleFacts(FILE_ALL_ACCESS, 0, bytes(SHORT_SIZE), 0)
@@ -63,10 +63,10 @@ def _streams(backend: Backend, located: Located) -> tuple[int, bytes]:
     try:
         streams = handle.streams()
         for facts in streams.all():
-            folded = facts.name.lower()
-            if folded == _RESOURCE_STREAM.lower():
+            folded = fold(facts.name)
+            if folded == fold(AFP_RESOURCE):
                 resource = facts.end_of_file
-            elif folded == _INFO_STREAM.lower() and facts.end_of_file == AFP_INFO_SIZE:
+            elif folded == fold(AFP_INFO) and facts.end_of_file == AFP_INFO_SIZE:
                 stream = streams.open(facts.name, False)
                 try:
                     info = finder_info(bytes(stream.read_blocking(AFP_INFO_SIZE, 0)))

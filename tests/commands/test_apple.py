@@ -54,6 +54,7 @@ def test_there_are_no_file_ids(mac: Tree, world: World) -> None:
     (world.data / "file").write_bytes(b"x")
     with mac.open("file", access=GENERIC_READ, contexts=[(b"QFid", b"")]) as file:
         assert file.query(1, 6) == bytes(8)
+        assert file.query(1, 59)[8:] == bytes(16)
         assert file.created.contexts[b"QFid"][:8] == bytes(8)
     other = world.tree()
     with other.open("file", access=GENERIC_READ) as file:
