@@ -156,6 +156,7 @@ SHARED_INSIDE = (
     Row("commands", "commands.ioctl_reply", "how every control code is answered"),
     Row("commands.ioctl", "commands.ioctl_compression", "the control codes of compression"),
     Row("commands.ioctl", "commands.ioctl_copy", "the control codes of copies"),
+    Row("commands.ioctl_copy", "commands.ioctl_copy_file", "a copy without chunks is one of the whole file"),
     Row("commands.ioctl", "commands.ioctl_duplicate", "the control codes of shared blocks"),
     Row("commands.ioctl", "commands.ioctl_sparse", "the control codes of holes"),
     Row("commands.create", "commands.create_links", "the part of CREATE that is about symbolic links"),

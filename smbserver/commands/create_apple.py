@@ -11,7 +11,9 @@ from smbserver.wire import apple
 from smbserver.wire import create as wire
 
 # What works here. The client believes it for the whole session, whichever tree it has asked on.
-CAPABILITIES: Final = apple.SUPPORTS_READ_DIR_ATTR | apple.UNIX_BASED | apple.SUPPORTS_NFS_ACE
+CAPABILITIES: Final = (
+    apple.SUPPORTS_READ_DIR_ATTR | apple.SUPPORTS_OSX_COPYFILE | apple.UNIX_BASED | apple.SUPPORTS_NFS_ACE
+)
 # Finder draws a machine it does not know as a Windows PC; of those that it knows this is the one of no maker.
 MODEL: Final = "MacSamba"
 

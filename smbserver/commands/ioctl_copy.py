@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from smbserver.backend.base import Handle, Ranges
+from smbserver.commands.ioctl_copy_file import copy_file
 from smbserver.commands.ioctl_reply import ioctl_reply, need_file
 from smbserver.connection import steps
 from smbserver.connection.work import Pending, Reply, Work
@@ -38,7 +39,7 @@ def request_resume_key(request: ioctl_wire.IoctlRequest, work: Work) -> Reply:
     return ioctl_reply(request, work, wire.encode_key_response(key))
 
 
-def copy_chunks(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending[Reply]:
+def copy_chunks(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
     """Check all that can be known before the first byte moves, in the order of 3.3.5.15.6."""
     target = work.need_open()
     has_room = request.max_output_response >= wire.RESPONSE_SIZE
@@ -58,6 +59,8 @@ def copy_chunks(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending
         target.need(access.FILE_READ_DATA)
     if source.tree.share.encrypt and not work.sealed:
         raise StatusError(status.ACCESS_DENIED)  # its data are not read by such a request
+    if not chunks and work.need_session().is_apple:
+        return copy_file(request, work, source, target)
     try:
         for chunk in chunks:
             _check_locks(source, target, chunk, _target_offset(target, chunk))

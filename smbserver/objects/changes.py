@@ -47,6 +47,16 @@ def report_made(watches: WatchTable, opened: Open) -> None:
     watches.report(opened.backend, (Change(ACTION_ADDED, FILTER_FILE_NAME, opened.path),), opened.holder)
 
 
+def report_stream_written(watches: WatchTable, opened: Open, stream: str, is_new: bool) -> None:
+    """After a named stream of the open file was made, or written, without an open of its own."""
+    path = stream_path(opened.path, stream)
+    if is_new:
+        change = Change(ACTION_ADDED_STREAM, FILTER_STREAM_NAME, path)
+    else:
+        change = Change(ACTION_MODIFIED_STREAM, FILTER_STREAM_SIZE | FILTER_STREAM_WRITE, path)
+    watches.report(opened.backend, (change,), opened.holder)
+
+
 def report_stream_renamed(watches: WatchTable, opened: Open, old: str) -> None:
     """After a stream of the open file got the name that the open has now; [MS-FSA] has no action for that."""
     gone = Change(ACTION_REMOVED_STREAM, FILTER_STREAM_NAME, stream_path(opened.path, old))
