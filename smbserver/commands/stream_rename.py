@@ -15,6 +15,7 @@ from smbserver.waiter import Waiter
 from smbserver.wire import file_info
 
 _COPY_STEP: Final = 1 << 20  # bytes
+MAX_MOVED: Final = 16 << 20  # bytes of a stream that becomes the file's data: it is copied while everybody waits
 
 
 def rename_stream(target: file_info.RenameTarget, opened: Open, work: Work) -> Waiter[None] | None:
@@ -93,8 +94,10 @@ def _become_unnamed(opened: Open, work: Work) -> None:
         meta = located.metadata
         if meta is None or located.identity != opened.handle.identity:
             raise StatusError(status.SHARING_VIOLATION)  # a local program was faster
-        if meta.is_directory or meta.end_of_file or state.file.holders or len(state.holders) > 1:
+        if meta.is_directory or meta.end_of_file or state.file.holders or len(state.holders) > 1 or opened.is_in_use:
             raise StatusError(status.INVALID_PARAMETER)
+        if opened.handle.metadata().end_of_file > MAX_MOVED:
+            raise StatusError(status.NOT_SUPPORTED)
         handle = opened.backend.open(located, True, True)
     finally:
         located.close()

@@ -218,6 +218,11 @@ class Open:
         old, self.handle = self.handle, handle
         old.close()
 
+    @property
+    def is_in_use(self) -> bool:
+        """Whether a thread works on the handle."""
+        return self._running > 0
+
     def hold(self) -> None:
         """A thread is about to use the handle."""
         self._running += 1

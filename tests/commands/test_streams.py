@@ -35,6 +35,7 @@ from conformance.client.protocol import (
 from conformance.client.session import File, Tree
 from smbserver.backend.memory import MemoryBackend
 from smbserver.backend.posix import PosixBackend
+from smbserver.commands.stream_rename import MAX_MOVED
 from smbserver.nt import changes as nt
 from smbserver.nt import status
 from smbserver.objects.share import Share
@@ -535,6 +536,13 @@ def test_a_stream_becomes_the_file(tree: Tree, size: int) -> None:
     assert get(tree, "file") == b"D" + b"d" * (size - 1)
     with tree.open("file:t", access=GENERIC_ALL) as full:
         assert rename(full, "::$DATA", replace=True) == status.INVALID_PARAMETER
+
+
+def test_a_large_stream_does_not_become_the_file(tree: Tree) -> None:
+    with tree.open("file:s", access=GENERIC_ALL, disposition=OPEN_IF) as stream:
+        assert change(stream, END_OF_FILE, pack("<Q", MAX_MOVED + 1)) == 0
+        assert rename(stream, "::$DATA", replace=True) == status.NOT_SUPPORTED
+    assert streams(tree, "file") == ["s"]
 
 
 # --- watchers ---

@@ -54,11 +54,14 @@ class PosixContent:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # getxattr(-1) is EFAULT in Python
         if self._file is not None:
             return None
-        data = load(self._target, self._raw)
-        name = pointer(self._target, self._raw) if not data else None
-        if name is not None:  # an attribute without data is the rest of a move, see _promote
-            self._attach(name)
-            return None
+        with self._store.lock:  # a thread may be moving them just now
+            if self._file is not None:
+                return None
+            data = load(self._target, self._raw)
+            name = pointer(self._target, self._raw) if not data else None
+            if name is not None:  # an attribute without data is the rest of a move, see _promote
+                self._attach(name)
+                return None
         if data is None:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
         return data
