@@ -2,7 +2,7 @@
 
 import logging
 
-from smbserver.backend.base import Backend, Handle, Located, StreamHandle
+from smbserver.backend.base import Backend, Handle, Located, StreamHandle, Streams
 from smbserver.commands.create_access import (
     check_delete_on_close,
     check_overwrite,
@@ -100,6 +100,8 @@ def _of(
     disposition, options = request.create_disposition, request.create_options
     streams = base.streams()
     found = streams.find(stream)
+    if found is not None and disposition == attributes.FILE_OPEN and work.need_session().is_apple:
+        found = _unless_empty(streams, found)
     if found is None and disposition in (attributes.FILE_OPEN, attributes.FILE_OVERWRITE):
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
     if found is not None and disposition == attributes.FILE_CREATE:
@@ -127,6 +129,18 @@ def _of(
         return streams.replace(found), ACTION_OF[disposition], granted, maximal
     writes = granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
     return streams.open(found, writes), attributes.OPENED, granted, maximal
+
+
+def _unless_empty(streams: Streams, name: str) -> str | None:
+    """Apple's client empties a stream to delete it, and does not want to find it then; others have empty streams."""
+    try:
+        handle = streams.open(name, False)
+    except OSError:
+        return name  # whatever it is, the open will say
+    try:
+        return name if handle.metadata().end_of_file else None
+    finally:
+        handle.close()
 
 
 def clear_streams(file: Handle, located: Located, state: FileState | None, backend: Backend, tree: Tree) -> None:

@@ -74,9 +74,11 @@ def _streams(opened: Open, room: int) -> Reply:
     """[MS-FSA] 2.1.5.12.29: as many whole entries as there is room for."""
     if room < file_info.FIXED_SIZE[file_info.STREAM]:
         raise StatusError(status.INFO_LENGTH_MISMATCH, b"")
+    hides_empty = opened.session is not None and opened.session.is_apple  # they do not open either: create_stream.py
     streams = [
         file_info.Stream(f":{each.name}:{DATA_TYPE}", each.end_of_file, each.allocation_size)
         for each in opened.handle.streams().all()
+        if each.end_of_file or not each.name or not hides_empty
     ]
     data = file_info.encode_streams(streams)
     if len(data) <= room:

@@ -603,6 +603,22 @@ def test_the_finders_information_has_one_size(tree: Tree) -> None:
     assert streams(tree, "file") == []
 
 
+def test_apples_client_finds_no_empty_stream(world: World, tree: Tree) -> None:
+    """It empties a stream to be rid of it; everybody else has empty streams."""
+    mac = world.tree()
+    mac.open("", options=DIRECTORY_FILE, contexts=[(b"AAPL", pack("<IIQQ", 1, 0, 7, 0x3F))]).close()
+    put(tree, "file:s", b"data")
+    with mac.open("file:s", access=GENERIC_ALL) as stream:
+        assert change(stream, END_OF_FILE, pack("<Q", 0)) == 0
+        refused(status.OBJECT_NAME_NOT_FOUND, mac, "file:s")
+    assert streams(mac, "file") == []
+    assert streams(tree, "file") == ["s"]
+    tree.open("file:s").close()
+    with mac.open("file:s", access=GENERIC_ALL, disposition=OPEN_IF) as stream:
+        stream.write(0, b"again")
+    assert get(mac, "file:s") == b"again"
+
+
 # --- ends ---
 
 
