@@ -59,7 +59,8 @@ def _rename(target: file_info.RenameTarget, opened: Open, work: Work) -> Waiter[
         wait = files.break_handles_below(opened.backend, old, opened.holder.key)
         if wait is not None:
             return wait
-        if files.has_open_below(opened.backend, old):
+        # macOS renames a bundle that it has files open in (a Time Machine backup is one), as POSIX lets it.
+        if not work.need_session().is_apple and files.has_open_below(opened.backend, old):
             raise StatusError(status.ACCESS_DENIED)
     located = opened.backend.locate(new, composed=False)
     try:

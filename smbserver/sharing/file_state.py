@@ -545,19 +545,21 @@ class FileTable:
             yield from state.streams.values()
 
     def renamed(self, volume: object, old: Path, new: Path) -> None:
-        """A name of this volume has moved: opens through it, watches and what was to be deleted follow."""
+        """A name of this volume has moved: opens through it and below it, watches and what was to be deleted follow."""
         self.watches.renamed(volume, old, new)
+        depth = len(old)
         for state in self._all():
             for holder in state.holders:
-                if holder.volume is volume and holder.path == old and not holder.unlinked:
+                if holder.volume is volume and holder.path[:depth] == old and not holder.unlinked:
                     is_leased = holder.cache is not None and holder.cache.is_directory
                     if is_leased:
                         self.directory_leases.remove(holder)
-                    holder.path = new
+                    holder.path = (*new, *holder.path[depth:])
                     if is_leased:
                         self.directory_leases.add(holder)
-            if state.delete_volume is volume and state.delete_path == old:
-                state.delete_path = new
+            path = state.delete_path
+            if path is not None and state.delete_volume is volume and path[:depth] == old:
+                state.delete_path = (*new, *path[depth:])
 
     def break_handles_below(self, volume: object, directory: Path, key: CacheKey | None) -> Waiter[None] | None:
         """As FileState.break_handles for everything inside a directory ([MS-FSA] 2.1.4.2)."""

@@ -166,3 +166,28 @@ def _nfs(path: Path) -> list[sd.Ace]:
     state = path.stat()
     values = ((1, state.st_uid), (2, state.st_gid), (3, state.st_mode & 0o777))
     return [sd.Ace(sd.ACCESS_DENIED, 0, 0, sid(5, 88, kind, value)) for kind, value in values]
+
+
+# --- renames around open files ---
+
+
+def test_a_folder_with_open_files_is_renamed(mac: Tree, world: World) -> None:
+    (world.data / "bundle" / "inner").mkdir(parents=True)
+    (world.data / "bundle" / "inner" / "band").write_bytes(b"x")
+    band = mac.open("bundle\\inner\\band", access=ALL)
+    folder = mac.open("bundle", access=ALL, options=DIRECTORY_FILE)
+    assert mac.call(queries.set_info(folder.file_id, 1, 10, queries.rename_data("renamed"))).status == 0
+    band.write(0, b"later")
+    assert (world.data / "renamed" / "inner" / "band").read_bytes() == b"later"
+    assert mac.call(queries.set_info(band.file_id, 1, 13, b"\1")).status == 0
+    band.close()
+    assert not (world.data / "renamed" / "inner" / "band").exists()
+
+
+def test_for_others_it_is_not(world: World) -> None:
+    (world.data / "bundle").mkdir()
+    (world.data / "bundle" / "band").write_bytes(b"x")
+    tree = world.tree()
+    with tree.open("bundle\\band", access=ALL), tree.open("bundle", access=ALL, options=DIRECTORY_FILE) as folder:
+        reply = tree.call(queries.set_info(folder.file_id, 1, 10, queries.rename_data("renamed")))
+        assert reply.status == status.ACCESS_DENIED

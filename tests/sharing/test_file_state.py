@@ -122,6 +122,21 @@ def test_a_name_that_moves() -> None:
     assert state.delete_path == ("d", "c")
 
 
+def test_opens_below_follow_a_renamed_directory() -> None:
+    table = FileTable()
+    holders = [Holder(0, 7, path, VOLUME) for path in (("d",), ("d", "x"), ("d", "x", "y"), ("dx",))]
+    foreign = Holder(0, 7, ("d", "x"), object())
+    for number, holder in enumerate([*holders, foreign]):
+        table.enter((1, number), holder)
+    state = table.find((1, 2))
+    assert state is not None
+    state.set_delete(("d", "x", "y"), VOLUME)
+    table.renamed(VOLUME, ("d",), ("n", "m"))
+    assert [holder.path for holder in holders] == [("n", "m"), ("n", "m", "x"), ("n", "m", "x", "y"), ("dx",)]
+    assert state.delete_path == ("n", "m", "x", "y")
+    assert foreign.path == ("d", "x")
+
+
 def test_open_below() -> None:
     table = FileTable()
     holder = Holder(0, 7, ("d", "e", "f"), VOLUME)
@@ -211,11 +226,15 @@ class Files(RuleBasedStateMachine):
 
     @rule(old=paths, new=paths)
     def rename(self, old: Path, new: Path) -> None:
-        """A name moves; every open through it follows."""
-        expected = [new if holder.path == old else holder.path for _, holder in self.held]
+        """A name moves; every open through it or below it follows."""
+
+        def follow(path: Path) -> Path:
+            return (*new, *path[len(old) :]) if path[: len(old)] == old else path
+
+        expected = [follow(holder.path) for _, holder in self.held]
         self.table.renamed(VOLUME, old, new)
         assert [holder.path for _, holder in self.held] == expected
-        self.going = {identity: new if path == old else path for identity, path in self.going.items()}
+        self.going = {identity: follow(path) for identity, path in self.going.items()}
 
     @rule(directory=paths)
     def below(self, directory: Path) -> None:
