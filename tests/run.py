@@ -75,6 +75,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
     if mode == "full":
         chosen += [
             Step("links", ("conformance/links/run.py",), ("smbclient",)),
+            Step("trees", ("conformance/trees/run.py",)),
             Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),
             Step("smbtorture", ("conformance/smbtorture/run.py",), ("smbtorture",)),
         ]

@@ -1,0 +1,1 @@
+"""Random trees, written through one client library and read back through another and from the disk."""
