@@ -39,7 +39,7 @@ from conformance.trees.tree import Tree, trees  # noqa: E402
 from conformance.trees.writer import write_tree  # noqa: E402
 
 SHARE: Final = "data"
-TREES: Final = 100
+TREES: Final = 80
 PROBE: Final = "user.SmbServer.Probe"
 FAILURES: Final = (Different, StatusFailure, ProtocolFailure, SMBException, OSError)
 
