@@ -62,7 +62,8 @@ from smbserver.objects.open import Open
 from smbserver.objects.pipe import connect_pipe
 from smbserver.objects.server_view import caller_of
 from smbserver.objects.tree import Tree
-from smbserver.sharing.file_state import FileState, Holder
+from smbserver.sharing.file_state import FileState
+from smbserver.sharing.holder import Holder
 from smbserver.wire import create as wire
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor

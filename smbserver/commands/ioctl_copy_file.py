@@ -23,7 +23,7 @@ from smbserver.nt.extended_attributes import Ea
 from smbserver.objects.changes import report_stream_written
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
-from smbserver.sharing.file_state import FileTable
+from smbserver.sharing.file_table import FileTable
 from smbserver.waiter import Waiter
 from smbserver.wire import copychunk as wire
 from smbserver.wire import ioctl as ioctl_wire

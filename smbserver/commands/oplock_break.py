@@ -4,7 +4,7 @@ from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey
-from smbserver.sharing.file_state import Holder
+from smbserver.sharing.holder import Holder
 from smbserver.wire import oplock_break as wire
 
 _STATE_OF_LEVEL = {wire.LEVEL_NONE: 0, wire.LEVEL_II: READ, wire.LEVEL_EXCLUSIVE: READ | WRITE}

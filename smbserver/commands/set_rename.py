@@ -12,7 +12,8 @@ from smbserver.nt.stream_names import split_stream, stream_path
 from smbserver.objects.changes import report_joined, report_linked, report_renamed
 from smbserver.objects.file_access import directory_rights, file_rights
 from smbserver.objects.open import Open
-from smbserver.sharing.file_state import FileState, FileTable, Identity
+from smbserver.sharing.file_state import FileState, Identity
+from smbserver.sharing.file_table import FileTable
 from smbserver.waiter import Waiter
 from smbserver.wire import file_info
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from smbserver.objects.open import Open
 from smbserver.objects.runtime import Runtime
 from smbserver.sharing.caching import HANDLE, Cache, Notice, Outbox
-from smbserver.sharing.file_state import Holder
+from smbserver.sharing.holder import Holder
 from smbserver.waiter import Waiter
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Final
 from smbserver.objects.open import Open
 from smbserver.objects.runtime import Runtime
 from smbserver.sharing.caching import HANDLE, Cache
-from smbserver.sharing.file_state import FileTable, Holder
+from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.holder import Holder
 
 log = logging.getLogger(__name__)
 

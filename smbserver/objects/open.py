@@ -28,7 +28,9 @@ from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.channel_sequence import ChannelSequence
 from smbserver.sharing.deferred_write import DeferredWrite
-from smbserver.sharing.file_state import FileState, FileTable, Gone, Holder
+from smbserver.sharing.file_state import FileState, Gone
+from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.holder import Holder
 
 if TYPE_CHECKING:
     from smbserver.objects.session import Session

@@ -20,7 +20,7 @@ from smbserver.objects.runtime import Runtime
 from smbserver.objects.server_view import StateView
 from smbserver.objects.session import Session
 from smbserver.objects.share import Share
-from smbserver.sharing.file_state import FileTable
+from smbserver.sharing.file_table import FileTable
 from smbserver.sharing.host_locks import RETRY_SECONDS
 
 _SMB_2_0_2: Final = 0x0202

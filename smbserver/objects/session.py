@@ -12,7 +12,7 @@ from smbserver.crypto.signing import Signer
 from smbserver.objects.breaks import Peer
 from smbserver.objects.open import Open
 from smbserver.objects.tree import Tree
-from smbserver.sharing.file_state import FileTable
+from smbserver.sharing.file_table import FileTable
 
 
 class State(enum.Enum):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from smbserver.nt.changes import Change
     from smbserver.nt.names import Path
-    from smbserver.sharing.file_state import Holder
+    from smbserver.sharing.holder import Holder
     from smbserver.sharing.notify import WatchTable
 
 

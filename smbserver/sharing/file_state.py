@@ -4,21 +4,19 @@ The state of the unnamed stream also stands for the file: it is there while any 
 """
 
 import enum
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
 
 from smbserver.errors import StatusError
 from smbserver.nt import access, changes, status
-from smbserver.nt.names import Path, fold
+from smbserver.nt.names import Path
 from smbserver.sharing.byte_locks import ByteLocks, LockRegister, Range, check_range
 from smbserver.sharing.caching import ALL, HANDLE, READ, WRITE, Cache, CacheKey, Outbox, open_mask
 from smbserver.sharing.deferred_write import DeferredWrite
-from smbserver.sharing.directory_leases import DirectoryLeases
-from smbserver.sharing.durable import CreateGuids, DetachedOpens, Durability
+from smbserver.sharing.holder import SHARED, Holder, conflict
 from smbserver.sharing.host_locks import LockMirror
-from smbserver.sharing.lock_sequences import LockSequences
-from smbserver.sharing.notify import Watch, WatchTable
+from smbserver.sharing.notify import WatchTable
 from smbserver.waiter import Waiter
 
 Identity = tuple[int, int]
@@ -27,57 +25,6 @@ Identity = tuple[int, int]
 # What an open may hold without taking anything from the oplocks, from the leases of others ([MS-FSA] 2.1.4.12, OPEN).
 _PASSES_OPLOCKS: Final = access.FILE_READ_ATTRIBUTES | access.FILE_WRITE_ATTRIBUTES | access.SYNCHRONIZE
 _PASSES_LEASES: Final = _PASSES_OPLOCKS | access.READ_CONTROL
-
-_READS: Final = access.FILE_READ_DATA | access.FILE_EXECUTE
-_WRITES: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
-_SHARED: Final = _READS | _WRITES | access.DELETE  # an open without any of these takes no part in sharing
-
-
-class Holder:
-    """One open's part in a FileState. `volume` tells shares over different roots apart; `path` follows renames, as
-    does `stream`, the name of a named one.
-
-    `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with
-    one key take nothing from each other. `parent_key` is the lease of the file's directory that need not hear of what
-    this open does. `unlinked`: the name it came by has gone, and may be another file's by now. `watch` waits for
-    changes of a directory. `owner` made the holder; sharing never looks into it. `number` is the open's persistent
-    id, `durability` None unless its client may ask for it again.
-    """
-
-    __slots__ = (
-        "cache",
-        "durability",
-        "granted",
-        "has_written",
-        "key",
-        "lock_sequences",
-        "number",
-        "owner",
-        "parent_key",
-        "path",
-        "share_access",
-        "stream",
-        "unlinked",
-        "volume",
-        "watch",
-    )
-
-    def __init__(self, granted: int, share_access: int, path: Path, volume: object, stream: str = "") -> None:
-        self.granted = granted
-        self.share_access = share_access
-        self.path = path
-        self.stream = stream
-        self.volume = volume
-        self.cache: Cache | None = None
-        self.key: CacheKey | None = None
-        self.parent_key: CacheKey | None = None
-        self.has_written = False  # who caches the directory hears of it when the open ends
-        self.lock_sequences: LockSequences | None = None  # made by the first LOCK that wants it
-        self.watch: Watch | None = None
-        self.owner: object = None
-        self.number = 0
-        self.unlinked = False
-        self.durability: Durability | None = None
 
 
 class Gone(enum.IntEnum):
@@ -157,10 +104,10 @@ class FileState:
         """
         if self.delete_path is not None or (self.base is not None and self.base.delete_path is not None):
             raise StatusError(status.DELETE_PENDING)
-        if not granted & _SHARED:
+        if not granted & SHARED:
             return
         for holder in self.holders:
-            if holder.granted & _SHARED and _conflict(holder.granted, holder.share_access, granted, share_access):
+            if holder.granted & SHARED and conflict(holder.granted, holder.share_access, granted, share_access):
                 raise StatusError(status.SHARING_VIOLATION)
 
     def settle_open(
@@ -200,7 +147,7 @@ class FileState:
         """
         for state in self.streams.values():
             if any(
-                holder.granted & _SHARED and not holder.share_access & access.FILE_SHARE_DELETE
+                holder.granted & SHARED and not holder.share_access & access.FILE_SHARE_DELETE
                 for holder in state.holders
             ):
                 wait = state.break_handles(key)
@@ -372,203 +319,3 @@ class FileState:
         self.delete_path = None
         self.delete_volume = None
         self.delete_as = None
-
-
-def _conflict(held: int, held_share: int, wanted: int, wanted_share: int) -> bool:
-    return bool(
-        (held & _READS and not wanted_share & access.FILE_SHARE_READ)
-        or (held & _WRITES and not wanted_share & access.FILE_SHARE_WRITE)
-        or (held & access.DELETE and not wanted_share & access.FILE_SHARE_DELETE)
-        or (wanted & _READS and not held_share & access.FILE_SHARE_READ)
-        or (wanted & _WRITES and not held_share & access.FILE_SHARE_WRITE)
-        or (wanted & access.DELETE and not held_share & access.FILE_SHARE_DELETE)
-    )
-
-
-def _is_below(holder: Holder, volume: object, directory: Path) -> bool:
-    depth = len(directory)
-    return (
-        not holder.unlinked
-        and holder.volume is volume
-        and len(holder.path) > depth
-        and holder.path[:depth] == directory
-    )
-
-
-class FileTable:
-    """All FileStates of a server; a state exists while somebody holds the file."""
-
-    def __init__(self) -> None:
-        self._states: dict[Identity, FileState] = {}
-        self._lease_files: dict[CacheKey, FileState] = {}
-        self._last_oplock = 0
-        self.outbox: Outbox = []
-        self.detached: DetachedOpens[Holder] = DetachedOpens()
-        self.creates: CreateGuids[Holder] = CreateGuids()
-        self.locks = LockRegister()
-        self.watches = WatchTable()
-        self.directory_leases = DirectoryLeases(self.watches)
-
-    def oplock_key(self) -> CacheKey:
-        """A key that nobody else has: for an oplock, and for an open without a lease."""
-        self._last_oplock += 1
-        return CacheKey(b"", b"", self._last_oplock)
-
-    def lease(self, key: CacheKey) -> Cache | None:
-        """The lease with this key, on whatever file."""
-        state = self._lease_files.get(key)
-        return None if state is None else state.find_cache(key)
-
-    def is_of(self, cache: Cache, identity: Identity | None, stream: str = "") -> bool:
-        """Whether a lease belongs to this stream of this file."""
-        state = self._lease_files.get(cache.key)
-        return state is not None and state.identity == identity and state.stream == fold(stream)
-
-    def grant(
-        self,
-        state: FileState,
-        holder: Holder,
-        key: CacheKey,
-        wanted: int,
-        is_directory: bool = False,
-        version: int = 0,
-        epoch: int = 0,
-    ) -> Cache:
-        """See FileState.grant; a lease is from then on found by its key."""
-        cache = state.grant(holder, key, wanted, is_directory, version, epoch)
-        if cache.is_lease:
-            self._lease_files[key] = state
-        if is_directory:
-            self.directory_leases.add(holder)
-        return cache
-
-    def release_cache(self, state: FileState, holder: Holder) -> None:
-        """The open lets its oplock or its part in a lease go; who waited for it goes on."""
-        cache, holder.cache = holder.cache, None
-        if cache is None:
-            return
-        if cache.is_directory:
-            self.directory_leases.remove(holder)
-        if cache.leave(holder):
-            state.caches.remove(cache)
-            self._lease_files.pop(cache.key, None)
-
-    def used(self, holder: Holder) -> None:
-        """The open has been worked with: its CREATE cannot be replayed any more."""
-        if holder.durability is not None:
-            self.creates.remove(holder.durability.key, holder)
-
-    def __len__(self) -> int:
-        """How many files are open."""
-        return len(self._states)
-
-    def find(self, identity: Identity) -> FileState | None:
-        """The state of a file somebody has open, perhaps only a named stream of it."""
-        return self._states.get(identity)
-
-    def prepare(self, identity: Identity, stream: str) -> FileState | None:
-        """What an open of this stream must settle with: its state, or one that nobody has entered; None when nothing of
-        the file is open.
-        """
-        file = self._states.get(identity)
-        if file is None or not stream:
-            return file
-        key = fold(stream)
-        return file.streams.get(key) or FileState(identity, self.outbox, self.locks, self.watches, key, file)
-
-    def enter(self, identity: Identity, holder: Holder) -> FileState:
-        """Add an open that `check_open` has let through."""
-        state = self._states.get(identity)
-        if state is None:
-            state = self._states[identity] = FileState(identity, self.outbox, self.locks, self.watches)
-        if holder.stream:
-            key, file = fold(holder.stream), state
-            named = file.streams.get(key)
-            if named is None:
-                named = FileState(identity, self.outbox, self.locks, self.watches, key, file)
-                file.streams[key] = named
-            state = named
-        state.holders.append(holder)
-        return state
-
-    def moved(self, state: FileState, identity: Identity) -> None:
-        """The file is another one on disk now, with the same opens: a link has taken its place."""
-        assert identity not in self._states, "what was made just now is not open yet"
-        del self._states[state.identity]
-        state.identity = identity
-        self._states[identity] = state
-
-    def leave(self, state: FileState, holder: Holder) -> Gone:
-        """Remove an open. What is to be removed now, because it was the last one."""
-        if state.locks is not None:
-            state.locks.release(holder)
-        if holder.durability is not None:
-            self.creates.remove(holder.durability.key, holder)
-            self.detached.remove(holder.number)
-        self.release_cache(state, holder)
-        state.end_watch(holder, status.NOTIFY_CLEANUP)
-        state.holders.remove(holder)
-        if state.holders:
-            return Gone.NOTHING
-        if state.locks is not None:
-            state.locks.end()
-            state.locks = None
-        file = state.base or state
-        if state is not file:
-            del file.streams[state.stream]
-        if not file.holders and not file.streams:
-            del self._states[file.identity]
-            if file.delete_pending:
-                return Gone.FILE
-        return Gone.STREAM if state is not file and state.delete_pending else Gone.NOTHING
-
-    def stream_renamed(self, state: FileState, name: str) -> None:
-        """A named stream is called `name` from now on; "" makes it the unnamed one, which nobody has open."""
-        file = state.file
-        del file.streams[state.stream]
-        state.stream = fold(name)
-        for holder in state.holders:
-            holder.stream = name
-        if name:
-            file.streams[state.stream] = state
-            return
-        self._states[state.identity] = state
-        state.base, state.streams = None, file.streams
-        state.delete_path, state.delete_volume, state.delete_as = file.delete_path, file.delete_volume, file.delete_as
-        state.changes = file.changes
-        for other in state.streams.values():
-            other.base = state
-
-    def _all(self) -> Iterator[FileState]:
-        for state in self._states.values():
-            yield state
-            yield from state.streams.values()
-
-    def renamed(self, volume: object, old: Path, new: Path) -> None:
-        """A name of this volume has moved: opens through it and below it, watches and what was to be deleted follow."""
-        self.watches.renamed(volume, old, new)
-        depth = len(old)
-        for state in self._all():
-            for holder in state.holders:
-                if holder.volume is volume and holder.path[:depth] == old and not holder.unlinked:
-                    is_leased = holder.cache is not None and holder.cache.is_directory
-                    if is_leased:
-                        self.directory_leases.remove(holder)
-                    holder.path = (*new, *holder.path[depth:])
-                    if is_leased:
-                        self.directory_leases.add(holder)
-            path = state.delete_path
-            if path is not None and state.delete_volume is volume and path[:depth] == old:
-                state.delete_path = (*new, *path[depth:])
-
-    def break_handles_below(self, volume: object, directory: Path, key: CacheKey | None) -> Waiter[None] | None:
-        """As FileState.break_handles for everything inside a directory ([MS-FSA] 2.1.4.2)."""
-        wait: Waiter[None] | None = None
-        for state in self._all():
-            if state.caches and any(_is_below(holder, volume, directory) for holder in state.holders):
-                wait = state.break_handles(key) or wait
-        return wait
-
-    def has_open_below(self, volume: object, directory: Path) -> bool:
-        """Whether anything inside a directory is open: such a directory cannot be renamed ([MS-FSA] 2.1.5.14.11)."""
-        return any(_is_below(holder, volume, directory) for state in self._all() for holder in state.holders)

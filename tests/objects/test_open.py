@@ -10,7 +10,8 @@ from smbserver.nt import access
 from smbserver.objects.open import Open
 from smbserver.objects.share import Share
 from smbserver.objects.tree import Tree
-from smbserver.sharing.file_state import FileTable, Holder
+from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.holder import Holder
 
 
 def open_at(backend: Backend, files: FileTable, *path: str) -> Open:

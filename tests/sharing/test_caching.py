@@ -8,7 +8,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.sharing.caching import ALL, HANDLE, READ, VALID, WRITE, CacheKey, Notice
-from smbserver.sharing.file_state import FileState, FileTable, Holder
+from smbserver.sharing.file_state import FileState
+from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.holder import Holder
 from smbserver.waiter import Waiter
 
 DATA = access.FILE_READ_DATA | access.FILE_WRITE_DATA

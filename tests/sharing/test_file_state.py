@@ -10,7 +10,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.nt.names import Path
-from smbserver.sharing.file_state import FileState, FileTable, Holder, Identity
+from smbserver.sharing.file_state import FileState, Identity
+from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.holder import Holder
 
 VOLUME = object()
 # [MS-FSA] 2.1.5.1.2.2: which rights each share bit is about.

@@ -13,7 +13,8 @@ from smbserver.nt import status
 from smbserver.nt.changes import Change
 from smbserver.nt.names import Path
 from smbserver.sharing import notify
-from smbserver.sharing.file_state import FileTable, Holder
+from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.holder import Holder
 from smbserver.sharing.notify import MAX_BUFFER, Outcome, Watch, WatchTable
 from smbserver.waiter import Waiter
 
