@@ -293,6 +293,21 @@ def test_allocate_does_not_change_the_end(backend: Backend) -> None:
     handle.close()
 
 
+def test_a_write_of_nothing_changes_nothing(backend: Backend) -> None:
+    make(backend, "f")
+    handle = opened(backend, "f")
+    handle.write(b"abc", 0)
+    for offset in (0, 3, 100):
+        handle.write(b"", offset)
+    assert handle.metadata().end_of_file == 3
+    if backend.has_streams:
+        stream = handle.streams().create("s")
+        stream.write(b"", 100)
+        assert stream.metadata().end_of_file == 0
+        stream.close()
+    handle.close()
+
+
 def test_allocation_leaves_the_write_time(backend: Backend) -> None:
     """[MS-FSA] 2.1.5.15.1: room that is reserved is no modification."""
     make(backend, "a", data=b"123")

@@ -141,8 +141,10 @@ class PosixContent:
         return self._opened().read_blocking(length, offset) if data is None else data[offset : offset + length]
 
     def write(self, data: memoryview | bytes, offset: int) -> None:
-        """Into the attribute as long as there is room, then into a file."""
+        """Into the attribute as long as there is room, then into a file. No bytes change nothing, wherever."""
         self._check()
+        if not len(data):
+            return
         with self._store.lock:
             held = self.load()
             if held is not None:

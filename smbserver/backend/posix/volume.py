@@ -1,4 +1,4 @@
-"""The POSIX backend: locate, open, create, remove, rename below one root directory."""
+"""The POSIX backend: locate, open and create below one root directory."""
 
 import errno
 import os
@@ -7,27 +7,28 @@ import zlib
 from contextlib import AbstractContextManager
 from typing import Final
 
-from smbserver.backend.base import Handle, Located, Ownership, Symlinks
+from smbserver.backend.base import Handle, Located, Symlinks
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, stream_attributes
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
-from smbserver.backend.posix.disk_names import LINK_PREFIX, to_disk, to_wire
-from smbserver.backend.posix.facts import metadata_of, ownership_of
+from smbserver.backend.posix.disk_names import to_disk, to_wire
+from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.features import volume_features
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.link_handle import link_metadata
 from smbserver.backend.posix.links import PosixLinks
+from smbserver.backend.posix.located import PosixLocated, free_place
 from smbserver.backend.posix.name_cache import NameCache
-from smbserver.backend.posix.permission import check_remove, refused_rights
+from smbserver.backend.posix.name_changes import NameChanges
 from smbserver.backend.posix.resolve import NOT_THERE, Resolver
 from smbserver.backend.posix.stored_acl import AclStore
-from smbserver.backend.posix.syscalls import birth_time, rename_no_replace
+from smbserver.backend.posix.syscalls import birth_time
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.filetime import from_unix_ns
 from smbserver.nt.hidden_names import HiddenNames
-from smbserver.nt.metadata import Metadata, VolumeFeatures, VolumeSpace
+from smbserver.nt.metadata import VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
@@ -40,67 +41,6 @@ TUNNEL_NS: Final = 15 * 1_000_000_000  # [MS-FSA] 2.1.1.2
 _NO_ROOM_FOR_ATTRIBUTES: Final = frozenset(
     {errno.EOPNOTSUPP, errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EDQUOT, errno.E2BIG, errno.ENOSYS}
 )
-
-
-class PosixLocated:
-    """See `backend.base.Located`. `name` is the name on disk, `wanted` how the client spelled it (on disk)."""
-
-    __slots__ = (
-        "_acls",
-        "follow",
-        "identity",
-        "is_root",
-        "metadata",
-        "name",
-        "parent",
-        "path",
-        "place",
-        "state",
-        "target",
-        "wanted",
-    )
-
-    def __init__(self, parent: int, path: Path, name: str, wanted: str, acls: AclStore) -> None:
-        self.parent = parent
-        self._acls = acls
-        self.state: os.stat_result | None = None
-        self.place: int | str = -1  # what the file's extended attributes are asked from
-        self.follow = False
-        self.path = path
-        self.name = name
-        self.wanted = wanted
-        self.is_root = not path
-        self.identity: Identity | None = None
-        self.metadata: Metadata | None = None
-        self.target = -1  # O_PATH descriptor of what a symbolic link leads to
-
-    def descriptor(self) -> Descriptor | None:
-        """See `stored_acl`."""
-        if self.state is None:
-            return None
-        return self._acls.load(self.place, self.state, self.follow)
-
-    def directory_descriptor(self) -> Descriptor | None:
-        """See `stored_acl`. The directory of the name, also when the name is a symbolic link."""
-        return None if self.is_root else self._acls.load(f"/proc/self/fd/{self.parent}")
-
-    def ownership(self) -> Ownership:
-        """From the lookup's stat."""
-        assert self.state is not None
-        return ownership_of(self.state)
-
-    def refused_to(self, uid: int) -> int:
-        """See `permission.refused_rights`."""
-        return 0 if self.state is None else refused_rights(self.place, self.follow, self.state, uid)
-
-    def close(self) -> None:
-        """Close the descriptors of the lookup."""
-        parent, self.parent = self.parent, -1
-        if parent >= 0:
-            os.close(parent)
-        target, self.target = self.target, -1
-        if target >= 0:
-            os.close(target)
 
 
 class PosixBackend:
@@ -134,11 +74,19 @@ class PosixBackend:
         self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames(), symlinks)
         if own_rights is not None:
             self._resolver.store.acting = own_rights
+        self._names = NameChanges(self._resolver, self._cache)
         self._links: PosixLinks | None = None
         if symlinks is Symlinks.SHOWN:
             self._links = PosixLinks(
-                self._resolver, self._cache, lambda: self._device, self._creation, self._parent, self._entry, self._acls
+                self._resolver,
+                self._cache,
+                lambda: self._device,
+                self._creation,
+                self._names.parent,
+                self._names.entry,
+                self._acls,
             )
+            self._names.links = self._links
 
     @property
     def features(self) -> VolumeFeatures:
@@ -317,7 +265,7 @@ class PosixBackend:
         descriptor: Descriptor | None = None,
     ) -> PosixHandle:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
-        located = _free(located)
+        located = free_place(located)
         gone = self._cache.gone(located.parent, located.path[-1]) if "~" in located.wanted else None
         before = self._cache.before_change(located.parent)
         mode = self._creation.for_file(located.parent)
@@ -344,7 +292,7 @@ class PosixBackend:
         if wire is None or not 0 <= os.fstat(fd).st_mtime_ns - gone_ns <= TUNNEL_NS:
             return
         try:
-            self._rename_to_free(located.parent, located.wanted, located.parent, long)
+            self._names.rename_to_free(located.parent, located.wanted, located.parent, long)
         except OSError:
             return  # the name that was asked for is as good
         located.wanted = located.name = long
@@ -358,7 +306,7 @@ class PosixBackend:
         descriptor: Descriptor | None = None,
     ) -> PosixHandle:
         """Make the directory and open it."""
-        located = _free(located)
+        located = free_place(located)
         before = self._cache.before_change(located.parent)
         mode = self._creation.for_directory(located.parent)
         os.mkdir(located.wanted, DIRECTORY_MODE if mode is None else mode, dir_fd=located.parent)
@@ -426,182 +374,20 @@ class PosixBackend:
         self._has_streams = stream_attributes.supported(self._root)
 
     def check_remove(self, path: Path, identity: Identity) -> None:
-        """By the directory's permissions and its sticky bit; files that nobody may change (chattr +i) are not seen."""
-        parent = self._parent(path)
-        try:
-            check_remove(parent, lambda: self._entry(parent, path, identity)[1].st_uid)
-        finally:
-            os.close(parent)
+        """See `NameChanges`."""
+        self._names.check_remove(path, identity)
 
     def remove(self, path: Path, identity: Identity) -> None:
-        """Unlink or rmdir, after a look that the name still means this file."""
-        parent = self._parent(path)
-        try:
-            name, state = self._entry(parent, path, identity)
-            streams = self._last_streams(parent, name, state)
-            before = self._cache.before_change(parent)
-            if stat.S_ISDIR(state.st_mode):
-                os.rmdir(name, dir_fd=parent)
-            else:
-                os.unlink(name, dir_fd=parent)
-            self._cache.after_change(parent, before, removed=name)
-            self._remove_streams(streams, state)
-        finally:
-            os.close(parent)
-
-    def _last_streams(self, parent: int, name: str, state: os.stat_result) -> list[str]:
-        """The ids of what is in the store for an entry that is about to go, if it is the file's last name."""
-        if not self._resolver.store.is_used or (state.st_nlink > 1 and not stat.S_ISDIR(state.st_mode)):
-            return []
-        return stream_attributes.pointers(f"/proc/self/fd/{parent}/{name}", follow=False)
-
-    def _remove_streams(self, streams: list[str], state: os.stat_result) -> None:
-        for stream in streams:
-            self._resolver.store.remove_of(stream, state.st_ino)
-
-    def _parent(self, path: Path) -> int:
-        if not path:
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))  # the root is not an entry of anything we serve
-        return self._resolver.directory(path[:-1])[0]
-
-    def _entry(self, parent: int, path: Path, identity: Identity) -> tuple[str, os.stat_result]:
-        """The name on disk of a stored path and its own state; OSError ESTALE or ENOENT when it is another file.
-
-        Two names on disk can look alike on the wire; the second look, into the cache, finds the other one.
-        """
-        wanted = to_disk(path[-1])
-        for name in (wanted, None):
-            if name is None:
-                name = self._cache.find(parent, path[-1])
-                if name is None or name == wanted:
-                    break
-            try:
-                state = os.stat(name, dir_fd=parent, follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            if self._means(path, state, identity):
-                return name, state
-        os.stat(wanted, dir_fd=parent, follow_symlinks=False)  # ENOENT when that is the reason
-        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-
-    def _means(self, path: Path, state: os.stat_result, identity: Identity) -> bool:
-        """Whether an entry, or what it leads to as a symbolic link where they are followed, is the file."""
-        if not stat.S_ISLNK(state.st_mode) or self._links is not None:
-            return (state.st_dev, state.st_ino) == identity
-        target = self._resolver.follow(path)
-        if target is None:
-            return False
-        try:
-            reached = os.fstat(target)
-        finally:
-            os.close(target)
-        return (reached.st_dev, reached.st_ino) == identity
+        """See `NameChanges`."""
+        self._names.remove(path, identity)
 
     def rename(self, path: Path, identity: Identity, target: Located, replace: bool) -> Path:
-        """Rename; atomically refusing or replacing what stands at the target."""
-        target = _place(target)
-        parent = self._parent(path)
-        try:
-            name, state = self._entry(parent, path, identity)
-            if target.identity is not None and target.identity != identity:
-                _check_replace(target, replace)
-            if self._links is not None:
-                self._links.check_move(parent, name, state, path, target.path)
-            replaced, streams = self._replaced_streams(target, identity)
-            before_source = self._cache.before_change(parent)
-            before_target = self._cache.before_change(target.parent)
-            moved = self._move(parent, name, identity, target, replace)
-            if replaced is not None:
-                self._remove_streams(streams, replaced)
-            self._cache.after_change(parent, before_source, removed=name)
-            self._cache.after_change(target.parent, before_target, added=moved)
-        finally:
-            os.close(parent)
-        return (*target.path[:-1], to_wire(moved) or target.path[-1])
-
-    def _replaced_streams(self, target: PosixLocated, identity: Identity) -> tuple[os.stat_result | None, list[str]]:
-        """As `_last_streams`, of a file that another one is about to replace."""
-        if not self._resolver.store.is_used or target.identity in (None, identity):
-            return None, []
-        state = os.stat(target.name, dir_fd=target.parent, follow_symlinks=False)
-        return state, self._last_streams(target.parent, target.name, state)
-
-    def _move(self, parent: int, name: str, identity: Identity, target: PosixLocated, replace: bool) -> str:
-        """The rename itself, in an order in which a failure loses no file. Returns the new name on disk."""
-        directory, taken = target.parent, target.name
-        if target.identity is None:
-            if replace:
-                os.rename(name, target.wanted, src_dir_fd=parent, dst_dir_fd=directory)
-            else:
-                self._rename_to_free(parent, name, directory, target.wanted)
-            return target.wanted
-        if taken == name and os.path.samestat(os.fstat(parent), os.fstat(directory)):
-            if taken != target.wanted:
-                self._rename_to_free(parent, name, directory, target.wanted)
-            return target.wanted
-        if target.identity == identity and target.target < 0:
-            # Another link of the same file: rename(2) would leave both, and a symbolic link would destroy what it
-            # leads to. [MS-FSA] 2.1.5.15.12 removes the source's name.
-            state = os.stat(taken, dir_fd=directory, follow_symlinks=False)
-            if (state.st_dev, state.st_ino) != identity:
-                raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
-            os.unlink(name, dir_fd=parent)
-        else:
-            os.rename(name, taken, src_dir_fd=parent, dst_dir_fd=directory)
-        return self._respell(target)
-
-    def _respell(self, target: PosixLocated) -> str:
-        """Give what now stands at `target` the wanted spelling; it is no reason to fail if that cannot be done."""
-        if target.name != target.wanted:
-            try:
-                self._rename_to_free(target.parent, target.name, target.parent, target.wanted)
-            except OSError:
-                return target.name
-        return target.wanted
-
-    def _rename_to_free(self, source: int, name: str, directory: int, wanted: str) -> None:
-        try:
-            rename_no_replace(source, os.fsencode(name), directory, os.fsencode(wanted))
-        except OSError as error:
-            if error.errno not in (errno.ENOSYS, errno.EINVAL):
-                raise
-            # No atomic form here: the lookup saw no such name; a local program can still slip in between.
-            os.rename(name, wanted, src_dir_fd=source, dst_dir_fd=directory)
+        """See `NameChanges`."""
+        return self._names.rename(path, identity, target, replace)
 
     def link(self, path: Path, identity: Identity, target: Located, replace: bool) -> None:
-        """Make a hard link."""
-        target = _place(target)
-        parent = self._parent(path)
-        try:
-            name, state = self._entry(parent, path, identity)
-            if stat.S_ISDIR(state.st_mode):
-                raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
-            if target.identity is not None:
-                _check_replace(target, replace)
-                if target.identity == identity:
-                    return
-            if self._links is not None:
-                self._links.check_move(parent, name, state, path, target.path)
-            before = self._cache.before_change(target.parent)
-            if target.identity is None:
-                os.link(name, target.wanted, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
-                added = target.wanted
-            else:
-                # Beside it first and then over it, so that a failure leaves what was there.
-                replaced, streams = self._replaced_streams(target, identity)
-                beside = f"{LINK_PREFIX}{os.getpid()}-{state.st_ino:x}"
-                os.link(name, beside, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
-                try:
-                    os.rename(beside, target.name, src_dir_fd=target.parent, dst_dir_fd=target.parent)
-                except BaseException:
-                    os.unlink(beside, dir_fd=target.parent)
-                    raise
-                added = self._respell(target)
-                if replaced is not None:
-                    self._remove_streams(streams, replaced)
-            self._cache.after_change(target.parent, before, added=added)
-        finally:
-            os.close(parent)
+        """See `NameChanges`."""
+        self._names.link(path, identity, target, replace)
 
     def directory(self, path: Path) -> int:
         """A descriptor of a directory, good to look at and to name to the kernel. StatusError, OSError as `locate`."""
@@ -618,24 +404,3 @@ class PosixBackend:
         root, self._root = self._root, -1
         if root >= 0:
             os.close(root)
-
-
-def _free(located: Located) -> PosixLocated:
-    assert isinstance(located, PosixLocated)
-    if located.identity is not None:  # perhaps under another spelling, which the kernel would not see
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    return located
-
-
-def _place(target: Located) -> PosixLocated:
-    assert isinstance(target, PosixLocated)
-    if target.is_root:
-        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
-    return target
-
-
-def _check_replace(target: PosixLocated, replace: bool) -> None:
-    if not replace:
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    if target.metadata is not None and target.metadata.is_directory:
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

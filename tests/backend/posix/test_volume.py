@@ -159,12 +159,12 @@ def test_free_place_that_is_taken_meanwhile(backend: PosixBackend, tmp_path: Pat
 
 def test_rename_without_an_atomic_form(backend: PosixBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system that does not know RENAME_NOREPLACE."""
-    from smbserver.backend.posix import volume
+    from smbserver.backend.posix import name_changes
 
     def unknown(*_: object) -> None:
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    monkeypatch.setattr(volume, "rename_no_replace", unknown)
+    monkeypatch.setattr(name_changes, "rename_no_replace", unknown)
     target = backend.locate(("new",))
     assert backend.rename(("d", "f"), locate_and_close(backend, "d", "f"), target, False) == ("new",)
     target.close()
