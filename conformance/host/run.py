@@ -14,11 +14,11 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.host.checks import CHECKS, Different, NotHere  # noqa: E402
-from conformance.report import Result, summary, write_json  # noqa: E402
-from conformance.server_options import stop_on_sigterm  # noqa: E402
-from conformance.servers import MEMORY_FOLDER, ServerError  # noqa: E402
-from conformance.smbclient.client import ClientError  # noqa: E402
+from conformance.host.checks import CHECKS, Different, NotHere  # noqa: E402 - needs the path set above
+from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
+from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import MEMORY_FOLDER, ServerError  # noqa: E402 - needs the path set above
+from conformance.smbclient.client import ClientError  # noqa: E402 - needs the path set above
 
 MODE: Final = "as root"
 

@@ -14,10 +14,10 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.report import Result, summary, write_json  # noqa: E402
-from conformance.server_options import stop_on_sigterm  # noqa: E402
-from conformance.servers import DEFAULT_USERS, OursServer, ServerError, StartedServer  # noqa: E402
-from conformance.smbclient.script_format import (  # noqa: E402
+from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
+from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import DEFAULT_USERS, OursServer, ServerError, StartedServer  # noqa: E402 - needs the path set above
+from conformance.smbclient.script_format import (  # noqa: E402 - needs the path set above
     Script,
     ScriptError,
     Step,

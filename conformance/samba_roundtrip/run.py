@@ -16,12 +16,12 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.client.protocol import ProtocolFailure, StatusFailure  # noqa: E402
-from conformance.report import Result, summary, write_json  # noqa: E402
-from conformance.samba_roundtrip import parts  # noqa: E402
-from conformance.samba_roundtrip.sides import SHARE, Different, Side, side  # noqa: E402
-from conformance.server_options import stop_on_sigterm  # noqa: E402
-from conformance.servers import MEMORY_FOLDER, OursServer, ServerError, SmbdServer  # noqa: E402
+from conformance.client.protocol import ProtocolFailure, StatusFailure  # noqa: E402 - needs the path set above
+from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
+from conformance.samba_roundtrip import parts  # noqa: E402 - needs the path set above
+from conformance.samba_roundtrip.sides import SHARE, Different, Side, side  # noqa: E402 - needs the path set above
+from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import MEMORY_FOLDER, OursServer, ServerError, SmbdServer  # noqa: E402 - needs the path set above
 
 # What an administrator would write who keeps everything in extended attributes.
 SMBD_LINES: Final = (

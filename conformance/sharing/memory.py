@@ -11,12 +11,12 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.client import Options, connect  # noqa: E402
-from conformance.client import commands as c  # noqa: E402
-from conformance.client import queries as q  # noqa: E402
-from conformance.client.session import Session  # noqa: E402
-from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402
-from conformance.servers import Server, ServerError  # noqa: E402
+from conformance.client import Options, connect  # noqa: E402 - needs the path set above
+from conformance.client import commands as c  # noqa: E402 - needs the path set above
+from conformance.client import queries as q  # noqa: E402 - needs the path set above
+from conformance.client.session import Session  # noqa: E402 - needs the path set above
+from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import Server, ServerError  # noqa: E402 - needs the path set above
 
 CONNECTIONS: Final = 1000
 OPENS: Final = 10_000

@@ -14,12 +14,12 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.client.protocol import ProtocolFailure, StatusFailure  # noqa: E402
-from conformance.report import Result, summary, write_json  # noqa: E402
-from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402
-from conformance.servers import Server, ServerError  # noqa: E402
-from conformance.sharing import cut_line  # noqa: E402
-from conformance.sharing.many_clients import COUNTER, Broken, Client, Model  # noqa: E402
+from conformance.client.protocol import ProtocolFailure, StatusFailure  # noqa: E402 - needs the path set above
+from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
+from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import Server, ServerError  # noqa: E402 - needs the path set above
+from conformance.sharing import cut_line  # noqa: E402 - needs the path set above
+from conformance.sharing.many_clients import COUNTER, Broken, Client, Model  # noqa: E402 - needs the path set above
 
 JOIN_WITHIN: Final = 90.0  # seconds after the end: longer than a break that nobody answers
 

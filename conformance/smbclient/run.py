@@ -13,12 +13,12 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.report import Result, summary, write_json  # noqa: E402
-from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402
-from conformance.servers import MEMORY_FOLDER, Server, ServerError  # noqa: E402
-from conformance.smbclient import modes  # noqa: E402
-from conformance.smbclient.runner import ScriptRun, check_mode  # noqa: E402
-from conformance.smbclient.script_format import Script, ScriptError, parse_file  # noqa: E402
+from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
+from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import MEMORY_FOLDER, Server, ServerError  # noqa: E402 - needs the path set above
+from conformance.smbclient import modes  # noqa: E402 - needs the path set above
+from conformance.smbclient.runner import ScriptRun, check_mode  # noqa: E402 - needs the path set above
+from conformance.smbclient.script_format import Script, ScriptError, parse_file  # noqa: E402 - needs the path set above
 
 SCRIPTS: Final = Path(__file__).resolve().parent / "scripts"
 # The server and smbclient each keep a core busy in the long transfers.

@@ -14,12 +14,12 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.report import Result, summary, write_json  # noqa: E402
-from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402
-from conformance.servers import Server, ServerError  # noqa: E402
-from conformance.smbclient import modes  # noqa: E402
-from conformance.smbprotocol_client.checks import CHECKS, CheckFailed  # noqa: E402
-from conformance.smbprotocol_client.connecting import Target, WrongMode  # noqa: E402
+from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
+from conformance.server_options import add_server_options, chosen_server, stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import Server, ServerError  # noqa: E402 - needs the path set above
+from conformance.smbclient import modes  # noqa: E402 - needs the path set above
+from conformance.smbprotocol_client.checks import CHECKS, CheckFailed  # noqa: E402 - needs the path set above
+from conformance.smbprotocol_client.connecting import Target, WrongMode  # noqa: E402 - needs the path set above
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

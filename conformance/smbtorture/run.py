@@ -16,17 +16,17 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from conformance.server_options import stop_on_sigterm  # noqa: E402
-from conformance.servers import (  # noqa: E402
+from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import (  # noqa: E402 - needs the path set above
     MEMORY_FOLDER,
     OursServer,
     ServerError,
     SmbdServer,
     StartedServer,
 )
-from conformance.smbtorture import suites  # noqa: E402
-from conformance.smbtorture.expected import ExpectedError, differences, read_expected, unknown_names  # noqa: E402
-from conformance.smbtorture.process import (  # noqa: E402
+from conformance.smbtorture import suites  # noqa: E402 - needs the path set above
+from conformance.smbtorture.expected import ExpectedError, differences, read_expected, unknown_names  # noqa: E402 - needs the path set above
+from conformance.smbtorture.process import (  # noqa: E402 - needs the path set above
     SECOND_SHARE,
     SHARE,
     SMBTORTURE,
@@ -35,8 +35,8 @@ from conformance.smbtorture.process import (  # noqa: E402
     list_tests,
     run_test,
 )
-from conformance.smbtorture.results import ERROR, SKIP, SUCCESS, Record, table, write_json  # noqa: E402
-from conformance.smbtorture.versions import PATTERN, snapshots_of  # noqa: E402
+from conformance.smbtorture.results import ERROR, SKIP, SUCCESS, Record, table, write_json  # noqa: E402 - needs the path set above
+from conformance.smbtorture.versions import PATTERN, snapshots_of  # noqa: E402 - needs the path set above
 
 EXPECTED: Final = Path(__file__).resolve().parent / "expected.md"
 SECONDS: Final = 60.0  # for one test; three quarters of them take less than one

@@ -22,21 +22,21 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # so that it runs by its path from anywhere
 
-from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402
-from smbprotocol.connection import Connection  # noqa: E402
-from smbprotocol.exceptions import SMBException  # noqa: E402
-from smbprotocol.session import Session  # noqa: E402
-from smbprotocol.tree import TreeConnect  # noqa: E402
+from hypothesis import HealthCheck, Phase, given, seed, settings  # noqa: E402 - needs the path set above
+from smbprotocol.connection import Connection  # noqa: E402 - needs the path set above
+from smbprotocol.exceptions import SMBException  # noqa: E402 - needs the path set above
+from smbprotocol.session import Session  # noqa: E402 - needs the path set above
+from smbprotocol.tree import TreeConnect  # noqa: E402 - needs the path set above
 
-from conformance.client import ProtocolFailure, StatusFailure, connect  # noqa: E402
-from conformance.client.session import Tree as Share  # noqa: E402
-from conformance.server_options import stop_on_sigterm  # noqa: E402
-from conformance.servers import MEMORY_FOLDER, OursServer, ServerError  # noqa: E402
-from conformance.smbprotocol_client.connecting import connect_tree  # noqa: E402
-from conformance.trees.disk import check_disk  # noqa: E402
-from conformance.trees.reader import Different, read_tree  # noqa: E402
-from conformance.trees.tree import Tree, trees  # noqa: E402
-from conformance.trees.writer import write_tree  # noqa: E402
+from conformance.client import ProtocolFailure, StatusFailure, connect  # noqa: E402 - needs the path set above
+from conformance.client.session import Tree as Share  # noqa: E402 - needs the path set above
+from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.servers import MEMORY_FOLDER, OursServer, ServerError  # noqa: E402 - needs the path set above
+from conformance.smbprotocol_client.connecting import connect_tree  # noqa: E402 - needs the path set above
+from conformance.trees.disk import check_disk  # noqa: E402 - needs the path set above
+from conformance.trees.reader import Different, read_tree  # noqa: E402 - needs the path set above
+from conformance.trees.tree import Tree, trees  # noqa: E402 - needs the path set above
+from conformance.trees.writer import write_tree  # noqa: E402 - needs the path set above
 
 SHARE: Final = "data"
 TREES: Final = 80

@@ -13,15 +13,13 @@ from smbserver.backend.base import Handle, StreamHandle, Streams
 from smbserver.backend.stream_handle import StreamHandle as JoinedHandle
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.finder_info import AFP_INFO_SIZE, AFP_SIGNATURE, FINDER_INFO
 from smbserver.nt.metadata import StreamFacts
 from smbserver.nt.names import fold
 from smbserver.nt.stream_names import AFP_INFO, AFP_RESOURCE
 
-INFO_SIZE: Final = 60
-_SIGNATURE: Final = b"AFP\0"
 _VERSION: Final = b"\0\0\1\0"
-_FINDER: Final = slice(16, 48)  # FinderInfo within the 60 bytes
-_EMPTY_INFO: Final = (_SIGNATURE + _VERSION).ljust(INFO_SIZE, b"\0")
+_EMPTY_INFO: Final = (AFP_SIGNATURE + _VERSION).ljust(AFP_INFO_SIZE, b"\0")
 _LEAST_WRITE: Final = 3
 _UNIT: Final = 4096
 _FOLDED_INFO: Final = fold(AFP_INFO)
@@ -59,25 +57,29 @@ class _AfpInfo:
 
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """As `read`."""
-        return b"" if offset > INFO_SIZE else (self._stored().info() or _EMPTY_INFO)[:length]
+        return b"" if offset > AFP_INFO_SIZE else (self._stored().info() or _EMPTY_INFO)[:length]
 
     def write(self, data: memoryview | bytes, offset: int) -> None:
         """What begins like the information is; without any of the Finder's the stream goes. OSError EINVAL."""
         if not self._writes:
             _refuse(errno.EBADF)
-        given = bytes(data[:INFO_SIZE])
-        if len(data) < _LEAST_WRITE or (offset and len(data) < INFO_SIZE) or not _SIGNATURE.startswith(given[:3]):
+        given = bytes(data[:AFP_INFO_SIZE])
+        if (
+            len(data) < _LEAST_WRITE
+            or (offset and len(data) < AFP_INFO_SIZE)
+            or not AFP_SIGNATURE.startswith(given[:3])
+        ):
             _refuse(errno.EINVAL)
-        if len(data) <= _FINDER.start:
+        if len(data) <= FINDER_INFO.start:
             return
-        if not given.startswith(_SIGNATURE):
+        if not given.startswith(AFP_SIGNATURE):
             _refuse(errno.EINVAL)
-        whole = given.ljust(INFO_SIZE, b"\0")
-        self._stored().keep_info(whole if any(whole[_FINDER]) else None)
+        whole = given.ljust(AFP_INFO_SIZE, b"\0")
+        self._stored().keep_info(whole if any(whole[FINDER_INFO]) else None)
 
     def truncate(self, size: int) -> None:
         """Its size does not change: it is refused what is larger, and ignores what is smaller."""
-        if size > INFO_SIZE:
+        if size > AFP_INFO_SIZE:
             raise StatusError(status.ALLOTTED_SPACE_EXCEEDED)
 
     def allocate(self, size: int) -> None:
@@ -88,7 +90,7 @@ class _AfpInfo:
 
     def sizes(self) -> tuple[int, int]:
         """Always the same."""
-        return INFO_SIZE, _UNIT
+        return AFP_INFO_SIZE, _UNIT
 
     def renamed(self, name: str) -> None:
         """It goes on as what it was opened as."""
@@ -163,10 +165,10 @@ class AppleStreams:
         except FileNotFoundError:
             return None
         try:
-            data = bytes(handle.read_blocking(INFO_SIZE + 1, 0))
+            data = bytes(handle.read_blocking(AFP_INFO_SIZE + 1, 0))
         finally:
             handle.close()
-        return data if len(data) == INFO_SIZE else None
+        return data if len(data) == AFP_INFO_SIZE else None
 
     def keep_info(self, data: bytes | None) -> None:
         """Store the 60 bytes, or see to it that none are."""
@@ -178,12 +180,12 @@ class AppleStreams:
         handle = self._inner.create(AFP_INFO) if found is None else self._inner.open(found, True)
         try:
             handle.write(data, 0)
-            if handle.metadata().end_of_file > INFO_SIZE:
-                handle.truncate(INFO_SIZE)
+            if handle.metadata().end_of_file > AFP_INFO_SIZE:
+                handle.truncate(AFP_INFO_SIZE)
         finally:
             handle.close()
 
 
 def _is_there(name: str, size: int) -> bool:
     folded = fold(name)
-    return size == INFO_SIZE if folded == _FOLDED_INFO else size > 0 or folded != _FOLDED_RESOURCE
+    return size == AFP_INFO_SIZE if folded == _FOLDED_INFO else size > 0 or folded != _FOLDED_RESOURCE

@@ -14,6 +14,8 @@ from smbserver.nt.token import Token
 from smbserver.objects.file_access import file_rights
 from smbserver.objects.open import Open
 
+_FOLDED_INFO: Final = fold(AFP_INFO)
+_FOLDED_RESOURCE: Final = fold(AFP_RESOURCE)
 _DIRECTORY_MODE: Final = 0o040000
 _FILE_MODE: Final = 0o100000
 _UNKNOWN: Final = AppleFacts(FILE_ALL_ACCESS, 0, bytes(SHORT_SIZE), 0)
@@ -64,9 +66,9 @@ def _streams(backend: Backend, located: Located) -> tuple[int, bytes]:
         streams = handle.streams()
         for facts in streams.all():
             folded = fold(facts.name)
-            if folded == fold(AFP_RESOURCE):
+            if folded == _FOLDED_RESOURCE:
                 resource = facts.end_of_file
-            elif folded == fold(AFP_INFO) and facts.end_of_file == AFP_INFO_SIZE:
+            elif folded == _FOLDED_INFO and facts.end_of_file == AFP_INFO_SIZE:
                 stream = streams.open(facts.name, False)
                 try:
                     info = finder_info(bytes(stream.read_blocking(AFP_INFO_SIZE, 0)))

@@ -6,12 +6,11 @@ from typing import Final
 from smbserver.nt.filetime import EPOCH_DIFFERENCE
 
 AFP_INFO_SIZE: Final = 60
-FINDER_INFO_SIZE: Final = 32
+AFP_SIGNATURE: Final = b"AFP\0"
+FINDER_INFO: Final = slice(16, 48)  # behind signature, version, a reserved word and the time of the last backup
 SHORT_SIZE: Final = 16
-_FINDER_INFO_AT: Final = 16  # behind signature, version, a reserved word and the time of the last backup
-_SIGNATURE: Final = b"AFP\0"
 _SHORT: Final = Struct(">8s2s2si")
-NOTHING: Final = bytes(FINDER_INFO_SIZE)
+NOTHING: Final = bytes(32)
 
 _UNITS_PER_SECOND: Final = 10_000_000
 _YEAR_2000: Final = EPOCH_DIFFERENCE // _UNITS_PER_SECOND + 946_684_800  # seconds since 1601
@@ -20,9 +19,9 @@ _LATEST: Final = 0x7FFFFFFF
 
 def finder_info(stream: bytes) -> bytes:
     """The 32 bytes of FinderInfo in an AFP_AfpInfo; zeros when it is none: the disk can hold anything."""
-    if len(stream) != AFP_INFO_SIZE or stream[:4] != _SIGNATURE:
+    if len(stream) != AFP_INFO_SIZE or not stream.startswith(AFP_SIGNATURE):
         return NOTHING
-    return stream[_FINDER_INFO_AT : _FINDER_INFO_AT + FINDER_INFO_SIZE]
+    return stream[FINDER_INFO]
 
 
 def short_form(info: bytes, creation_time: int) -> bytes:

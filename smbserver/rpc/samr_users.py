@@ -19,19 +19,33 @@ _DEFAULT_PAGE: Final = 0
 _SHOWN: Final = 0x00FFFFFF
 """WhichFields of UserAllInformation: everything but passwords and private data ([MS-SAMR] 2.2.1.8)."""
 
+
+def _open(
+    call: Call,
+    request: NdrReader,
+    reply: NdrWriter,
+    kind: type[SamUser | SamGroup | SamAlias],
+    use: int,
+    missing: int,
+    readable: int,
+) -> None:
+    """A handle of the domain's entry with the RID that is asked for, if that is one of this kind."""
+    domain = call.handles.find(request.handle(), SamDomain)
+    desired = request.u32()
+    entry = domain.find_rid(request.u32())
+    if entry is None or entry.use != use:
+        reply.handle()
+        reply.u32(missing)
+        return
+    open_object(call, reply, kind(domain, entry), desired, readable)
+
+
 # --- users ------------------------------------------------------------------------------------------------------------
 
 
 def samr_open_user(call: Call, request: NdrReader, reply: NdrWriter) -> None:
     """Opnum 34 (3.1.5.1.9)."""
-    domain = call.handles.find(request.handle(), SamDomain)
-    desired = request.u32()
-    entry = domain.find_rid(request.u32())
-    if entry is None or entry.use != USE_USER:
-        reply.handle()
-        reply.u32(status.NO_SUCH_USER)
-        return
-    open_object(call, reply, SamUser(domain, entry), desired, rights.USER)
+    _open(call, request, reply, SamUser, USE_USER, status.NO_SUCH_USER, rights.USER)
 
 
 def _general(user: SamUser) -> Row:
@@ -119,14 +133,7 @@ def samr_get_groups_for_user(call: Call, request: NdrReader, reply: NdrWriter) -
 
 def samr_open_group(call: Call, request: NdrReader, reply: NdrWriter) -> None:
     """Opnum 19 (3.1.5.1.7)."""
-    domain = call.handles.find(request.handle(), SamDomain)
-    desired = request.u32()
-    entry = domain.find_rid(request.u32())
-    if entry is None or entry.use != USE_GROUP:
-        reply.handle()
-        reply.u32(status.NO_SUCH_GROUP)
-        return
-    open_object(call, reply, SamGroup(domain, entry), desired, rights.GROUP)
+    _open(call, request, reply, SamGroup, USE_GROUP, status.NO_SUCH_GROUP, rights.GROUP)
 
 
 _GROUP_ALL: Final = (UNICODE, DWORD, DWORD, UNICODE)
@@ -164,14 +171,7 @@ def samr_get_members_in_group(call: Call, request: NdrReader, reply: NdrWriter) 
 
 def samr_open_alias(call: Call, request: NdrReader, reply: NdrWriter) -> None:
     """Opnum 27 (3.1.5.1.8)."""
-    domain = call.handles.find(request.handle(), SamDomain)
-    desired = request.u32()
-    entry = domain.find_rid(request.u32())
-    if entry is None or entry.use != USE_ALIAS:
-        reply.handle()
-        reply.u32(status.NO_SUCH_ALIAS)
-        return
-    open_object(call, reply, SamAlias(domain, entry), desired, rights.ALIAS)
+    _open(call, request, reply, SamAlias, USE_ALIAS, status.NO_SUCH_ALIAS, rights.ALIAS)
 
 
 def _alias_all(alias: SamAlias) -> Row:
