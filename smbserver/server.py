@@ -170,6 +170,7 @@ class Server:
                 settings.delay_failed_logins,
                 settings.host_locks,
                 settings.deferred_write_time,
+                settings.posix_extensions,
                 settings.torture,
             )
             if settings.torture:

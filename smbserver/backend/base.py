@@ -7,14 +7,14 @@ every store raises; tests/backend/test_contract.py asks each of them.
 
 from collections.abc import Iterator, Sequence
 from enum import Enum
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.link_targets import Target
-from smbserver.nt.metadata import Metadata, StreamFacts, VolumeFeatures, VolumeSpace
+from smbserver.nt.metadata import Metadata, Ownership, StreamFacts, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
@@ -44,14 +44,6 @@ class StoppedOnLink(StatusError):
         super().__init__(status.OBJECT_PATH_NOT_FOUND)
         self.target = target
         self.parsed = parsed
-
-
-class Ownership(NamedTuple):
-    """Whose a file is to the kernel, and the nine permission bits: they stand in for a descriptor that is not there."""
-
-    uid: int
-    gid: int
-    mode: int
 
 
 class LockMirror(Protocol):
@@ -181,8 +173,11 @@ class Handle(Protocol):
     def set_mode(self, mode: int) -> None:
         """Set the nine permission bits. OSError EOPNOTSUPP where there are none."""
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
-        """The entries of a directory, "." and ".." first, as a stream that survives changes below it."""
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
+        """The entries of a directory, "." and ".." first, as a stream that survives changes below it.
+
+        If `owned`, and the store has `Backend.posix_semantics`, each with its `Metadata.owner`.
+        """
 
     def is_empty(self) -> bool:
         """Whether a directory has no entries."""
@@ -336,6 +331,10 @@ class Backend(Protocol):
     def creation_time(self) -> int:
         """FILETIME of the volume's root."""
 
+    @property
+    def posix_semantics(self) -> bool:
+        """Whether names can differ by case alone, and files have modes: `exact` and `mode` below mean something."""
+
     def hides(self, name: str) -> bool:
         """Whether a file of this name is shown as HIDDEN whatever attributes were set."""
 
@@ -343,10 +342,11 @@ class Backend(Protocol):
     def keeps_descriptors(self) -> bool:
         """Whether security descriptors can be stored."""
 
-    def locate(self, path: Path, composed: bool = True) -> Located:
+    def locate(self, path: Path, composed: bool = True, exact: bool = False) -> Located:
         """Look a path up without regard to case; its last name in another composition only if `composed`.
 
-        That is for who looks; for who makes a name, two compositions are two names, as on Windows.
+        That is for who looks; for who makes a name, two compositions are two names, as on Windows. If `exact`, every
+        name is found under its own spelling alone, and a place is free that no file of the same spelling has.
 
         Raises StatusError: OBJECT_PATH_NOT_FOUND when a directory on the way is missing, OBJECT_NAME_INVALID or
         OBJECT_PATH_SYNTAX_BAD for a name that cannot be stored, ACCESS_DENIED for what is neither file nor directory;
@@ -365,10 +365,12 @@ class Backend(Protocol):
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> Handle:
         """Make a file at a free place, open for both. Without a creation time it is the write time (2.1.5.1.1).
 
-        What was refused, for its descriptor's sake too, is not there.
+        What was refused, for its descriptor's sake too, is not there. `mode` is what the client asked for, of the
+        permissions and the sticky bit; what the share says of modes counts before it.
 
         OSError EEXIST when it is not free, under any spelling; ENOENT when its directory is gone. By the short name of
         a file that has just gone it is called as that one was; then the path in `located` says so.
@@ -380,6 +382,7 @@ class Backend(Protocol):
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> Handle:
         """Make a directory at a free place; errors as `create_file`."""
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
 from smbserver.backend.apple_streams import AppleStreams
-from smbserver.backend.base import Identity, Located, LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.base import Identity, Located, LockMirror, Ranges, Streams
 from smbserver.backend.memory_streams import MemoryStreams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.errors import StatusError, WireError
@@ -20,7 +20,7 @@ from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.descriptor import Descriptor, build
 from smbserver.nt.extended_attributes import Ea, changed, list_size
-from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeFeatures, VolumeSpace
+from smbserver.nt.metadata import NO_FEATURES, Metadata, Ownership, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path, check_component, fold, fold_case, is_short
 from smbserver.nt.short_names import looks_made, short_name
 
@@ -337,7 +337,7 @@ class MemoryHandle:
         """There are no mode bits here."""
         _refuse(errno.EOPNOTSUPP)
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """Every entry that was there at the start and still is."""
         node = self._directory()
         yield ".", _metadata(node)
@@ -376,6 +376,7 @@ class MemoryBackend:
 
     links = None
     read_only = False
+    posix_semantics = False  # no modes, and one name for all its spellings
 
     def __init__(self, now: Callable[[], int], size: int = DEFAULT_SIZE) -> None:
         self.now = now
@@ -487,8 +488,8 @@ class MemoryBackend:
         """No name means more than itself here."""
         return False
 
-    def locate(self, path: Path, composed: bool = True) -> MemoryLocated:
-        """One look into a dict per component."""
+    def locate(self, path: Path, composed: bool = True, exact: bool = False) -> MemoryLocated:
+        """One look into a dict per component; nobody asks for exact names here."""
         if not path:
             located = MemoryLocated(None, (), "", self._root)
         else:
@@ -520,8 +521,9 @@ class MemoryBackend:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> MemoryHandle:
-        """Make a file."""
+        """Make a file; it has no mode."""
         now = self.now()
         node = _File(self._next_number(), attributes, creation_time or now, now)
         return self._create(located, node, descriptor)
@@ -532,8 +534,9 @@ class MemoryBackend:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> MemoryHandle:
-        """Make a directory."""
+        """Make a directory; it has no mode."""
         now = self.now()
         node = _Directory(self._next_number(), attributes, creation_time or now, now)
         return self._create(located, node, descriptor)

@@ -16,7 +16,6 @@ from smbserver.backend.base import (
     Links,
     Located,
     LockMirror,
-    Ownership,
     Ranges,
     StreamHandle,
     Streams,
@@ -24,7 +23,7 @@ from smbserver.backend.base import (
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.link_targets import Target
-from smbserver.nt.metadata import Metadata, StreamFacts, VolumeFeatures, VolumeSpace
+from smbserver.nt.metadata import Metadata, Ownership, StreamFacts, VolumeFeatures, VolumeSpace
 from smbserver.nt.names import Path
 
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
@@ -178,9 +177,9 @@ class ReadOnlyHandle:
         """As the inner one."""
         return self._inner.ownership()
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """As the inner one, with ids of this store."""
-        for name, meta in self._inner.scan():
+        for name, meta in self._inner.scan(owned):
             yield name, self._marks.metadata(meta)
 
     def is_empty(self) -> bool:
@@ -375,13 +374,18 @@ class ReadOnlyBackend:
         """As the inner one."""
         return self._inner.keeps_descriptors
 
+    @property
+    def posix_semantics(self) -> bool:
+        """As the inner one."""
+        return self._inner.posix_semantics
+
     def hides(self, name: str) -> bool:
         """As the inner one."""
         return self._inner.hides(name)
 
-    def locate(self, path: Path, composed: bool = True) -> ReadOnlyLocated:
+    def locate(self, path: Path, composed: bool = True, exact: bool = False) -> ReadOnlyLocated:
         """As the inner one."""
-        return ReadOnlyLocated(self._inner.locate(path, composed), self._marks)
+        return ReadOnlyLocated(self._inner.locate(path, composed, exact), self._marks)
 
     def open(self, located: Located, read: bool, write: bool) -> ReadOnlyHandle:
         """For reading, whatever is asked for: who may write finds out when he writes."""
@@ -394,6 +398,7 @@ class ReadOnlyBackend:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> Handle:
         """Refused."""
         _refuse()
@@ -404,6 +409,7 @@ class ReadOnlyBackend:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> Handle:
         """Refused."""
         _refuse()

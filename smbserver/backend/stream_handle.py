@@ -5,12 +5,12 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NoReturn, Protocol
 
-from smbserver.backend.base import Handle, LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.base import Handle, LockMirror, Ranges, Streams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import Metadata, Ownership
 
 
 class Content(Protocol):
@@ -152,7 +152,7 @@ class StreamHandle:
         """The file's."""
         self._base.set_mode(mode)
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """A stream has no entries."""
         _refuse()
 

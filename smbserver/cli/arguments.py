@@ -110,6 +110,8 @@ def parser() -> _Parser:
     add("--host-locks", action="store_true", help="local programs see the clients' byte-range locks (advisory, Linux)")
     deferred_help = "show write times as NTFS before Windows 10 1809: after two seconds, a flush or the close"
     add("--deferred-write-time", action="store_true", help=deferred_help)
+    posix_help = "modes, exact names and deletion as Linux's mount -o posix has them, for who asks; default on"
+    add("--posix-extensions", action=argparse.BooleanOptionalAction, default=None, help=posix_help)
     add("--torture", action="store_true", help="test hook: let clients make this server misbehave (FSCTL_SMBTORTURE)")
     add("--version", action="version", version=f"smbserver {__version__}")
     return p
@@ -149,6 +151,7 @@ def layer_from(arguments: argparse.Namespace) -> Layer:
         guest_acts_as=arguments.guest_acts_as,
         host_locks=True if arguments.host_locks else None,
         deferred_write_time=True if arguments.deferred_write_time else None,
+        posix_extensions=arguments.posix_extensions,
         torture=True if arguments.torture else None,
     )
 

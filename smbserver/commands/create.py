@@ -49,6 +49,14 @@ from smbserver.commands.create_durable import (
 from smbserver.commands.create_ea import check_knowledge, requested_eas
 from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import is_quota_file, wanted_path
+from smbserver.commands.create_posix import (
+    deletes_readonly,
+    is_posix,
+    posix_answer,
+    posix_context,
+    posix_request,
+    wanted_mode,
+)
 from smbserver.commands.create_response import create_response
 from smbserver.commands.create_stream import apply_kind, clear_streams, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
@@ -76,6 +84,9 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     session = work.need_session()
     if len(session.opens) >= MAX_OPENS:
         raise StatusError(status.INSUFFICIENT_RESOURCES)
+    asked = request
+    if request.contexts and is_posix(request):
+        request = posix_request(request, work, tree)
     durable = durable_request(request, work) if request.contexts and tree.share.backend is not None else None
     if durable is not None:
         known = known_open(durable, request, work)
@@ -93,7 +104,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
                 creates, key = work.connection.server.files.creates, durable.key
                 creates.begin(key)
                 stop.waiter.when_done(lambda _: creates.end(key))
-            return Pending(stop.waiter, lambda _: create(request, work), can_cancel=True)
+            return Pending(stop.waiter, lambda _: create(asked, work), can_cancel=True)
     opened.sequence.number = work.channel_sequence
     opened.session = session
     session.opens[opened.volatile_id] = opened
@@ -106,6 +117,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
         told += durable_response(durable, opened)
     if request.contexts and opened.pipe is None:
         told += apple_context(request, session)
+        told += posix_context(request, opened, meta)
     return Reply([create_response(request, opened, action, meta, level, told).encode()])
 
 
@@ -119,8 +131,10 @@ def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: 
     durability = opened.holder.durability
     if durable.reconnects is not None or durability is None:
         level, told = caching_response(opened)
+        told += posix_answer(opened, meta)
         return Reply([create_response(request, opened, attributes.OPENED, meta, level, told).encode()])
     level, told = caching_response(opened, oplock_state(request.requested_oplock_level))
+    told += posix_answer(opened, meta)
     if level in (wire.OPLOCK_LEVEL_BATCH, wire.OPLOCK_LEVEL_LEASE):
         told += durable_response(durable, opened)
     return Reply([create_response(request, opened, durability.action, meta, level, told).encode()])
@@ -178,7 +192,7 @@ def _open(
     stream: StreamName,
     durable: DurableRequest | None,
 ) -> tuple[Open, int, Metadata]:
-    located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE)
+    located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE, is_posix(request))
     try:
         found = located.metadata
         if found is not None and found.reparse_tag:
@@ -237,7 +251,7 @@ def _open_existing(
     if overwrite:
         check_overwrite(disposition, maximal, is_readonly)
         check_overwritten(request, meta, backend.hides(located.path[-1]))
-    check_delete_on_close(request, granted, meta)
+    check_delete_on_close(request, granted, meta, deletes_readonly(request, maximal))
     if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
         raise StatusError(status.CANNOT_DELETE)  # the root of the share
     if options & attributes.FILE_DELETE_ON_CLOSE:
@@ -281,9 +295,11 @@ def _make(
     check_delete_on_close(request, granted, None)
     eas = requested_eas(request, backend.supports_eas)
     if is_directory:
-        handle = backend.create_directory(located, new_attributes(request), descriptor=descriptor)
+        handle = backend.create_directory(
+            located, new_attributes(request), descriptor=descriptor, mode=wanted_mode(request)
+        )
     else:
-        handle = backend.create_file(located, new_attributes(request), descriptor=descriptor)
+        handle = backend.create_file(located, new_attributes(request), descriptor=descriptor, mode=wanted_mode(request))
     try:
         if request.create_options & attributes.FILE_NO_COMPRESSION and backend.features.compression:
             handle.ranges().compress(False)  # what the directory would have passed on ([MS-FSA] 2.1.5.1.1)

@@ -66,13 +66,15 @@ def check_overwrite(disposition: int, maximal: int, is_readonly: bool) -> None:
         raise StatusError(status.ACCESS_DENIED)
 
 
-def check_delete_on_close(request: wire.CreateRequest, granted: int, meta: Metadata | None) -> None:
+def check_delete_on_close(
+    request: wire.CreateRequest, granted: int, meta: Metadata | None, ignores_readonly: bool = False
+) -> None:
     """Refuse to delete without the right, and what is READONLY."""
     if request.create_options & attributes.FILE_DELETE_ON_CLOSE:
         if not granted & access.DELETE:
             raise StatusError(status.ACCESS_DENIED)
         readonly = request.file_attributes if meta is None else meta.attributes
-        if readonly & attributes.READONLY:
+        if readonly & attributes.READONLY and not ignores_readonly:
             raise StatusError(status.CANNOT_DELETE)
 
 

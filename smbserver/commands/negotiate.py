@@ -14,6 +14,7 @@ from smbserver.errors import ProtocolViolation, StatusError
 from smbserver.nt import status
 from smbserver.objects.server_state import Encryption
 from smbserver.wire import negotiate as wire
+from smbserver.wire import posix
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def _choose_algorithms(
     connection: Connection, dialect: Dialect, request: wire.NegotiateRequest
 ) -> tuple[wire.NegotiateContext, ...]:
     """Set cipher and signing algorithm; the contexts that tell the client ([MS-SMB2] 3.3.5.4)."""
-    connection.cipher = 0  # an attempt that failed half-way must leave nothing behind
+    connection.cipher, connection.posix = 0, False  # an attempt that failed half-way must leave nothing behind
     encryption_possible = connection.server.policy.encryption is not Encryption.OFF
     if not dialect.derives_keys:
         connection.signing_algorithm = wire.HMAC_SHA256
@@ -96,7 +97,18 @@ def _choose_algorithms(
         wanted = wire.decode_algorithms(offered[wire.SIGNING_CAPABILITIES])
         connection.signing_algorithm = next((signer for signer in _SIGNERS if signer in wanted), wire.AES_CMAC)
         answer.append(wire.algorithm_context(wire.SIGNING_CAPABILITIES, connection.signing_algorithm))
+    if posix.offers(offered.get(posix.NEGOTIATE_CONTEXT, b"")) and _can_posix(connection):
+        connection.posix = True
+        answer.append(wire.NegotiateContext(posix.NEGOTIATE_CONTEXT, posix.CONTEXT))
     return tuple(answer)
+
+
+def _can_posix(connection: Connection) -> bool:
+    """Whether the POSIX extensions are wanted, and some share can keep what they promise."""
+    server = connection.server
+    if not server.policy.posix_extensions:
+        return False
+    return any(share.backend is not None and share.backend.posix_semantics for share in server.shares)
 
 
 def _response(

@@ -5,15 +5,17 @@ from typing import Final
 
 from smbserver.backend.base import Backend, Located
 from smbserver.commands.apple_entries import apple_entries
+from smbserver.commands.posix_info import posix_entries
 from smbserver.commands.visible_entries import visible_entries
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
+from smbserver.nt.disguises import PlainPattern, disguised
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.short_names import short_name
 from smbserver.objects.open import Cursor, Open
 from smbserver.wire import query_directory as wire
-from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, WITH_EA_SIZE, EntryList
+from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, POSIX, WITH_EA_SIZE, EntryList
 
 # Entries of one reply are made without a pause for other clients: this many bytes take some 20 ms.
 MAX_BATCH: Final = 256 * 1024
@@ -26,7 +28,9 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
         raise StatusError(status.NOT_SUPPORTED if request.flags & wire.REOPEN else status.INVALID_PARAMETER)
     if not opened.granted & access.FILE_LIST_DIRECTORY:
         raise StatusError(status.ACCESS_DENIED)
-    if request.file_information_class not in CLASSES:
+    if request.file_information_class not in CLASSES or (
+        request.file_information_class == POSIX and not opened.is_posix
+    ):
         raise StatusError(status.INVALID_INFO_CLASS)
     dialect = work.connection.dialect
     room = request.output_buffer_length
@@ -66,7 +70,10 @@ def _cursor(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Cu
         if session.is_apple:
             is_rich = request.file_information_class == ID_BOTH_DIRECTORY
             entries = apple_entries(entries, opened, work.token(), is_rich)
-        opened.cursor = Cursor(entries, names.Pattern(opened.pattern_text))
+        if opened.is_posix:
+            opened.cursor = Cursor(posix_entries(entries, opened), PlainPattern(opened.pattern_text))
+        else:
+            opened.cursor = Cursor(entries, names.Pattern(opened.pattern_text))
     return opened.cursor
 
 
@@ -74,16 +81,20 @@ def _entries(opened: Open, info_class: int) -> Iterator[tuple[str, Metadata]]:
     """A pattern without wildcards is one lookup, not a walk through the directory."""
     text = opened.pattern_text
     if names.has_wildcard(text) or text in (".", ".."):
-        return opened.handle.scan()
+        return opened.handle.scan(opened.is_posix)
     try:
+        if opened.is_posix:
+            text = disguised(text)
         names.check_component(text)
-        located = opened.backend.locate((*opened.path, text))
+        located = opened.backend.locate((*opened.path, text), exact=opened.is_posix)
     except (StatusError, OSError):
         return iter(())
     try:
         if located.metadata is None:
             return iter(())
         meta = located.metadata
+        if opened.is_posix:
+            meta = meta._replace(owner=located.ownership())
         if info_class in WITH_EA_SIZE:
             meta = meta._replace(ea_size=_ea_size(opened.backend, located))
         return iter([(located.path[-1], meta)])

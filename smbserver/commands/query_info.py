@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from smbserver.commands.posix_info import posix_file, posix_volume
 from smbserver.commands.query_ea import query_ea
 from smbserver.commands.query_file import query_file
 from smbserver.commands.query_security import query_security
@@ -12,7 +13,7 @@ from smbserver.nt import access, status
 from smbserver.nt.stream_names import DATA_TYPE
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import QUOTA, PipeHandle
-from smbserver.wire import file_info, fs_info
+from smbserver.wire import file_info, fs_info, posix
 from smbserver.wire import pipe as pipe_wire
 from smbserver.wire import query_info as wire
 from smbserver.wire.ea import FULL_EA
@@ -52,8 +53,12 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
             return _streams(opened, room)
         if request.file_info_class == file_info.ID and dialect.revision < _SMB_3_0:
             raise StatusError(status.NOT_SUPPORTED)  # likewise
+        if opened.is_posix and request.file_info_class == posix.INFORMATION:
+            return _fit(posix_file(opened), posix.FILE_SIZE, room)
         return _fit(query_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
+        if opened.is_posix and request.file_info_class == posix.INFORMATION:
+            return _fit(posix_volume(opened), posix.VOLUME_SIZE, room)
         return _fit(query_volume(request, opened), fs_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_SECURITY:
         return query_security(request, opened, work)

@@ -20,7 +20,8 @@ def query_security(request: wire.QueryInfoRequest, opened: Open, work: Work) -> 
     check_rights(parts, opened.granted, TO_READ)
     descriptor = descriptor_of(opened.handle, work.token())
     if work.need_session().is_apple:
-        descriptor = with_mode(descriptor, *opened.handle.ownership())
+        owned = opened.handle.ownership()
+        descriptor = with_mode(descriptor, owned.uid, owned.gid, owned.mode)
     data = sd.build(select(descriptor, parts))
     if len(data) > request.output_buffer_length:
         raise StatusError(status.BUFFER_TOO_SMALL, len(data).to_bytes(4, "little"))

@@ -34,6 +34,7 @@ def query_volume(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         fs_info.SECTOR_SIZE: lambda: fs_info.sector_size(backend.space(), backend.features.trim),
         fs_info.ATTRIBUTE: lambda: fs_info.attribute(
             fs_info.FILE_CASE_PRESERVED_NAMES
+            | (fs_info.FILE_CASE_SENSITIVE_SEARCH if opened.is_posix else 0)
             | fs_info.FILE_UNICODE_ON_DISK
             | (fs_info.FILE_PERSISTENT_ACLS if backend.keeps_descriptors else 0)
             | (fs_info.FILE_SUPPORTS_EXTENDED_ATTRIBUTES if backend.supports_eas else 0)

@@ -24,8 +24,8 @@ def set_disposition(data: memoryview, opened: Open, work: Work) -> Waiter[None] 
     if not file_info.decode_u8(data):
         opened.state.clear_delete()
         return None
-    opened.posix_delete = False
-    return _delete(opened, ignores_readonly=False)
+    opened.posix_delete = opened.is_posix
+    return _delete(opened, opened.is_posix and opened.maximal_access & access.FILE_WRITE_ATTRIBUTES != 0)
 
 
 def set_disposition_ex(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
@@ -44,7 +44,7 @@ def set_disposition_ex(data: memoryview, opened: Open, work: Work) -> Waiter[Non
     ignores = flags & file_info.DISPOSITION_IGNORE_READONLY != 0 and opened.granted & access.FILE_WRITE_ATTRIBUTES != 0
     wait = _delete(opened, ignores)
     if wait is None:
-        opened.posix_delete = flags & file_info.DISPOSITION_POSIX_SEMANTICS != 0
+        opened.posix_delete = opened.is_posix or flags & file_info.DISPOSITION_POSIX_SEMANTICS != 0
     return wait
 
 

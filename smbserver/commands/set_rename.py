@@ -8,6 +8,7 @@ from smbserver.commands.stream_rename import rename_stream
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
+from smbserver.nt.disguises import disguised_path
 from smbserver.nt.stream_names import split_stream, stream_path
 from smbserver.objects.changes import report_joined, report_linked, report_renamed
 from smbserver.objects.file_access import directory_rights, file_rights
@@ -44,7 +45,9 @@ def set_rename_ex(data: memoryview, opened: Open, work: Work) -> Waiter[None] | 
 def _rename(target: file_info.RenameTarget, opened: Open, work: Work) -> Waiter[None] | None:
     opened.need(access.DELETE)
     work.check_user()
-    if target.name.startswith(":"):
+    if opened.is_posix:
+        target = _posix_target(target)
+    elif target.name.startswith(":"):
         return rename_stream(target, opened, work)
     old, new = _target_path(target, opened)
     files = work.connection.server.files
@@ -61,9 +64,10 @@ def _rename(target: file_info.RenameTarget, opened: Open, work: Work) -> Waiter[
         if wait is not None:
             return wait
         # macOS renames a bundle that it has files open in (a Time Machine backup is one), as POSIX lets it.
-        if not work.need_session().is_apple and files.has_open_below(opened.backend, old):
+        is_free = opened.is_posix or work.need_session().is_apple
+        if not is_free and files.has_open_below(opened.backend, old):
             raise StatusError(status.ACCESS_DENIED)
-    located = opened.backend.locate(new, composed=False)
+    located = opened.backend.locate(new, composed=False, exact=opened.is_posix)
     try:
         _check_rights(located, opened, work)
         if located.identity is not None and located.identity != opened.handle.identity:
@@ -98,13 +102,19 @@ def _rename(target: file_info.RenameTarget, opened: Open, work: Work) -> Waiter[
     return None
 
 
+def _posix_target(target: file_info.RenameTarget) -> file_info.RenameTarget:
+    """A POSIX client's path in the form of all others, and what its rename means whichever class it uses."""
+    flags = target.flags | file_info.RENAME_POSIX_SEMANTICS | file_info.RENAME_IGNORE_READONLY
+    return target._replace(name=disguised_path(target.name), flags=flags)
+
+
 def _check_directory(directory: names.Path, opened: Open, work: Work) -> None:
     """The target's directory is opened to add a name ([MS-FSA] 2.1.5.15.12).
 
     Windows up to Server 2022 does not share DELETE there (note 185). Here that holds among the opens of one session:
     somebody else who merely watches the folder, with all rights, does not keep everybody from renaming.
     """
-    located = opened.backend.locate(directory)
+    located = opened.backend.locate(directory, exact=opened.is_posix)
     try:
         state = None if located.identity is None else work.connection.server.files.find(located.identity)
     finally:
@@ -176,8 +186,10 @@ def set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
     if opened.handle.is_directory:
         raise StatusError(status.FILE_IS_A_DIRECTORY)
     target = file_info.decode_rename(data)
+    if opened.is_posix:
+        target = _posix_target(target)
     old, new = _target_path(target, opened)
-    located = opened.backend.locate(new, composed=False)
+    located = opened.backend.locate(new, composed=False, exact=opened.is_posix)
     try:
         _check_rights(located, opened, work)
         if located.identity is not None:

@@ -28,12 +28,14 @@ def set_security(request: wire.SetInfoRequest, opened: Open, work: Work) -> Repl
         raise StatusError(status.NOT_SUPPORTED)
     if not parts:
         return Reply([wire.RESPONSE_BODY])
-    if work.need_session().is_apple and parts & sd.DACL_SECURITY_INFORMATION:
+    is_apple = work.need_session().is_apple
+    if (opened.is_posix or is_apple) and parts & sd.DACL_SECURITY_INFORMATION:
         given, mode = without_mode(given)
         if mode is not None:
             _set_mode(opened, mode)
-        if not given.dacl and given.dacl is not None:
-            # An empty DACL of Apple's client means "none of mine", and obeyed it would lock the owner out.
+        if not given.dacl and given.dacl is not None and (is_apple or mode is not None):
+            # An empty DACL of Apple's client means "none of mine", and obeyed it would lock the owner out. Linux's
+            # chmod is a DACL with the mode and no other entry.
             parts &= ~sd.DACL_SECURITY_INFORMATION
             if not parts:
                 return Reply([wire.RESPONSE_BODY])
@@ -49,10 +51,13 @@ def set_security(request: wire.SetInfoRequest, opened: Open, work: Work) -> Repl
 
 
 def _set_mode(opened: Open, mode: int) -> None:
-    """Only if it differs, and a stored descriptor stays: it is believed beside the mode it was stored with."""
+    """Only if it differs, and a stored descriptor stays: it is believed beside the mode it was stored with.
+
+    Not where POSIX asks: there it is a chmod, as if by a local program (see `backend.posix.stored_acl`).
+    """
     if opened.handle.ownership().mode == mode:
         return
-    stored = opened.handle.descriptor()
+    stored = None if opened.is_posix else opened.handle.descriptor()
     opened.handle.set_mode(mode)
     if stored is not None:
         opened.handle.set_descriptor(stored)

@@ -37,6 +37,7 @@ class Layer:
     guest_acts_as: str | None = None
     host_locks: bool | None = None
     deferred_write_time: bool | None = None
+    posix_extensions: bool | None = None
     torture: bool | None = None
     connections: int | None = None
     connections_per_address: int | None = None
@@ -79,6 +80,7 @@ def combine(layers: Sequence[Layer], make_password: Callable[[], str], invoking_
         guest_acts_as=_first("", (layer.guest_acts_as for layer in layers)),
         host_locks=_first(False, (layer.host_locks for layer in layers)),
         deferred_write_time=_first(False, (layer.deferred_write_time for layer in layers)),
+        posix_extensions=_first(True, (layer.posix_extensions for layer in layers)),
         torture=_first(False, (layer.torture for layer in layers)),
         password_file=_first("", (layer.password_file for layer in layers)),
     )

@@ -112,7 +112,8 @@ class Settings:
     whose names differ; `guest_acts_as`: the local user of guests, empty for DEFAULT_GUEST. The owner or group of a
     share takes the thread in the same way.
     `host_locks`: local programs see the clients' byte-range locks. `deferred_write_time`: see
-    `sharing.deferred_write`. `torture`: the hook of `commands.ioctl_torture`.
+    `sharing.deferred_write`. `posix_extensions`: those of SMB 3.1.1, for clients that ask. `torture`: the hook of
+    `commands.ioctl_torture`.
     """
 
     shares: tuple[ShareSettings, ...]
@@ -132,6 +133,7 @@ class Settings:
     guest_acts_as: str = ""
     host_locks: bool = False
     deferred_write_time: bool = False
+    posix_extensions: bool = True
     torture: bool = False
     password_file: str = ""
 

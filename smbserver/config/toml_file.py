@@ -188,6 +188,7 @@ def _top(table: _Table, folder: str) -> Layer:
         server_name=name,
         delay_failed_logins=table.flag("delay_failed_logins"),
         deferred_write_time=table.flag("deferred_write_time"),
+        posix_extensions=table.flag("posix_extensions"),
         act_as_users=table.flag("act_as_users"),
         local_users=acts_as or None,
         guest_acts_as=table.text("guest_acts_as"),

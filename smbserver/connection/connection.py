@@ -44,6 +44,7 @@ class Connection:
         self.client_dialects: tuple[int, ...] = ()
         self.signing_algorithm = HMAC_SHA256
         self.cipher = 0
+        self.posix = False  # whether the POSIX extensions were negotiated
         self.preauth_hash = preauth.EMPTY
         self.credits = CreditWindow()
         self.sessions: dict[int, Session] = {}

@@ -14,11 +14,26 @@ class AppleFacts(NamedTuple):
     mode: int
 
 
+class Ownership(NamedTuple):
+    """Whose a file is to the kernel, and the nine permission bits: they stand in for a descriptor that is not there.
+
+    `special` has the bits above those (sticky, setgid, setuid), `number_of_links` and `device` are the kernel's too.
+    """
+
+    uid: int
+    gid: int
+    mode: int
+    special: int = 0
+    number_of_links: int = 1
+    device: int = 0
+
+
 class Metadata(NamedTuple):
     """Times are FILETIMEs, sizes bytes; `attributes` is never 0; `file_id` is stable and unique in its volume.
 
     `reparse_tag` is not 0 exactly when `attributes` has REPARSE_POINT. `ea_size` is 0 but in listings: a handle is
-    asked for it when it is wanted. `apple` is None but in listings for Apple's client.
+    asked for it when it is wanted. `apple` is None but in listings for Apple's client, `owner` but in those for clients
+    with POSIX extensions.
     """
 
     creation_time: int
@@ -34,6 +49,7 @@ class Metadata(NamedTuple):
     reparse_tag: int = 0
     ea_size: int = 0
     apple: AppleFacts | None = None
+    owner: Ownership | None = None
 
 
 class StreamFacts(NamedTuple):
@@ -45,12 +61,14 @@ class StreamFacts(NamedTuple):
 
 
 class VolumeSpace(NamedTuple):
-    """Room on a volume, in units of `unit` bytes."""
+    """Room on a volume, in units of `unit` bytes, and for files; -1 of those where nobody counts."""
 
     unit: int
     total_units: int
     available_units: int
     free_units: int
+    total_files: int = -1
+    free_files: int = -1
 
 
 class VolumeFeatures(NamedTuple):

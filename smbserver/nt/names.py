@@ -126,11 +126,14 @@ class Pattern:
         folded = fold(name)
         if self._literal:
             return folded == self._folded
-        return _match(self._folded, folded)
+        return match_folded(self._folded, folded)
 
 
-def _match(pattern: str, name: str) -> bool:
-    """Simulate the pattern as a set of positions, one step per character of the name."""
+def match_folded(pattern: str, name: str) -> bool:
+    """Whether a pattern means exactly this name, both folded if case is not to count.
+
+    Simulates the pattern as a set of positions, one step per character of the name.
+    """
     last_dot = name.rfind(".")
     positions = _closure({0}, pattern, at_end=not name, at_dot=name.startswith("."))
     for index, char in enumerate(name):

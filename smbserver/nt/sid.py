@@ -52,6 +52,7 @@ def from_text(text: str) -> bytes:
     return sid(authority, *parts)
 
 
+NOBODY: Final = sid(0, 0)
 EVERYONE: Final = sid(1, 0)
 CREATOR_OWNER: Final = sid(3, 0)
 CREATOR_GROUP: Final = sid(3, 1)

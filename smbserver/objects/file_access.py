@@ -7,10 +7,11 @@ whether there is one, and nothing else.
 
 from typing import Final
 
-from smbserver.backend.base import Handle, Located, Ownership
+from smbserver.backend.base import Handle, Located
 from smbserver.nt import access
 from smbserver.nt.access_check import allowed_rights
 from smbserver.nt.descriptor import Descriptor
+from smbserver.nt.metadata import Ownership
 from smbserver.nt.security import descriptor_from_mode
 from smbserver.nt.sid import unix_group, unix_user
 from smbserver.nt.token import Token

@@ -69,6 +69,7 @@ class Open:
         "handle",
         "held_times",
         "holder",
+        "is_posix",
         "maximal_access",
         "mode",
         "pattern_text",
@@ -105,6 +106,7 @@ class Open:
         self.mode = mode
         self.delete_on_close = delete_on_close
         self.position = 0
+        self.is_posix = False  # opened with the context of the POSIX extensions
         self.posix_delete = False  # when it is to be deleted, its name goes with this open
         self.held_times = (False, False, False)  # access, write, change: those its client has set or stopped
         self.ea_index = 0  # how many EAs an enumeration has given

@@ -8,13 +8,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges, Streams
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
-from smbserver.nt.metadata import NO_FEATURES, Metadata, VolumeSpace
+from smbserver.nt.metadata import NO_FEATURES, Metadata, Ownership, VolumeSpace
 from smbserver.nt.names import Path
 from smbserver.rpc.pipe import RpcPipe
 from smbserver.rpc.pipes import find_pipe, open_pipe
@@ -243,7 +243,7 @@ class PipeHandle:
         """A pipe has none."""
         _refuse()
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """A pipe is no directory."""
         _refuse()
 
@@ -257,6 +257,7 @@ class PipeStore:
 
     links = None
     read_only = False
+    posix_semantics = False
 
     def __init__(self, created: int) -> None:
         self.has_streams = False
@@ -278,7 +279,7 @@ class PipeStore:
         """Pipes are not listed by name."""
         return False
 
-    def locate(self, path: Path, composed: bool = True) -> Located:
+    def locate(self, path: Path, composed: bool = True, exact: bool = False) -> Located:
         """Pipes are found in a table, not below a root."""
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)
 
@@ -292,6 +293,7 @@ class PipeStore:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> Handle:
         """No client makes a pipe."""
         _refuse()
@@ -302,6 +304,7 @@ class PipeStore:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> Handle:
         """There are no directories."""
         _refuse()

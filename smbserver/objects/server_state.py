@@ -44,6 +44,7 @@ class Policy(NamedTuple):
     delay_failed_logins: bool = True
     host_locks: bool = False  # whether local programs see the clients' byte-range locks
     deferred_write_time: bool = False  # whether write times move late, as `sharing.deferred_write` says
+    posix_extensions: bool = True  # whether a client may have them that asks
     torture: bool = False  # whether the test hook FSCTL_SMBTORTURE is there
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
 from smbserver.nt.metadata import AppleFacts, Metadata
+from smbserver.wire import posix
 from smbserver.wire.apple import ENTRY as APPLE_ENTRY
 from smbserver.wire.bounds import chained, counted_text
 
@@ -24,6 +25,7 @@ ID_64_EXTD_DIRECTORY: Final = 78
 ID_64_EXTD_BOTH_DIRECTORY: Final = 79
 ID_ALL_EXTD_DIRECTORY: Final = 80
 ID_ALL_EXTD_BOTH_DIRECTORY: Final = 81
+POSIX: Final = posix.INFORMATION  # for opens of POSIX only
 
 # NextEntryOffset, FileIndex, four times, EndOfFile, AllocationSize, FileAttributes, FileNameLength, ...
 _DIRECTORY = Struct("<IIQQQQQQII")
@@ -63,7 +65,7 @@ def _ea_size(m: Metadata) -> int:
 
 
 def _both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, _, _, tag, ea_size, _ = m
+    created, accessed, written, changed, allocation, end, attributes, _, _, _, tag, ea_size, _, _ = m
     return (
         _BOTH.pack(
             following,
@@ -86,7 +88,7 @@ def _both(following: int, m: Metadata, name: bytes) -> bytes:
 
 
 def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, apple = m
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, apple, _ = m
     if apple is not None:
         return _id_both_for_apple(following, m, apple, name)
     return (
@@ -120,7 +122,7 @@ def _id_both_for_apple(following: int, m: Metadata, apple: AppleFacts, name: byt
 
 
 def _id_full(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, _ = m
+    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, _, _ = m
     return (
         _ID_FULL.pack(
             following,
@@ -172,6 +174,7 @@ CLASSES: Final[dict[int, tuple[Encoder, int]]] = {
     ID_BOTH_DIRECTORY: (_id_both, _ID_BOTH.size),
     ID_FULL_DIRECTORY: (_id_full, _ID_FULL.size),
     **{info_class: _extd(info_class) for info_class in _EXTD},
+    POSIX: (posix.entry, posix.ENTRY_SIZE),  # read by wire.posix
 }
 # Where an entry has the length of a short name, a byte of padding and 24 bytes for it.
 _SHORT_NAME_AT: Final = {
@@ -183,7 +186,7 @@ _SHORT_NAME_AT: Final = {
     },
 }
 # Those that tell the size of the EAs.
-WITH_EA_SIZE: Final = frozenset(CLASSES) - {DIRECTORY, NAMES}
+WITH_EA_SIZE: Final = frozenset(CLASSES) - {DIRECTORY, NAMES, POSIX}
 
 
 class EntryList:

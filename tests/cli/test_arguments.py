@@ -112,3 +112,8 @@ def test_help_tells_every_option_of_a_share() -> None:
     text = parser().format_help()
     for word in ("owner=", "group=", "file-mode=", "directory-mode=", "acts_as", "act_as_users", "file_mode"):
         assert word in text
+
+
+def test_posix_extensions_can_be_turned_off() -> None:
+    assert layer_from(parse([])).posix_extensions is None
+    assert layer_from(parse(["--no-posix-extensions"])).posix_extensions is False

@@ -10,10 +10,13 @@ import pytest
 from conformance.client import queries
 from conformance.client.protocol import DIRECTORY_FILE, GENERIC_READ, OPEN_IF
 from conformance.client.session import File, Tree
+from smbserver.backend.base import Symlinks
+from smbserver.backend.posix import PosixBackend
 from smbserver.commands.create_apple import CAPABILITIES
 from smbserver.nt import descriptor as sd
 from smbserver.nt import status
 from smbserver.nt.sid import sid
+from smbserver.objects.share import Share
 from tests.harness import World
 
 QUERY = struct.pack("<IIQQ", 1, 0, 7, 0x3F)
@@ -98,6 +101,19 @@ def raw_entries(data: bytes) -> list[tuple[str, bytes]]:
         if not following:
             return found
         at += following
+
+
+def test_a_link_that_is_shown_is_listed(share_folder: Path) -> None:
+    folder = share_folder / "own"
+    folder.mkdir()
+    (folder / "link").symlink_to("file")
+    world = World(share_folder, shares=[Share("data", PosixBackend(folder, symlinks=Symlinks.SHOWN))])
+    tree = world.tree()
+    assert asks(tree) is not None
+    with tree.open("", access=GENERIC_READ, options=DIRECTORY_FILE) as root:
+        reply = tree.call(queries.query_directory(root.file_id, "*", kind=ID_BOTH))
+    assert "link" in dict(raw_entries(queries.decode_buffer(reply.check())))
+    world.close()
 
 
 # --- the mode in the DACL ---

@@ -24,6 +24,7 @@ min_dialect = "3.0"
 max_dialect = "3.1.1"
 guest = false
 delay_failed_logins = false
+posix_extensions = false
 password_file = "passwords"
 act_as_users = true
 guest_acts_as = "nobody"
@@ -98,6 +99,7 @@ def test_every_key(tmp_path: Path) -> None:
         password_file=f"{tmp_path}/passwords",
         guest=False,
         delay_failed_logins=False,
+        posix_extensions=False,
         bind=("127.0.0.1", "::1"),
         port=1445,
         signing_required=False,

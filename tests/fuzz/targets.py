@@ -25,11 +25,11 @@ import smbserver.backend.posix.ntacl
 import smbserver.wire
 from smbserver.auth.accounts import Account, Accounts
 from smbserver.errors import StatusError, WireError
-from smbserver.nt import descriptor, names
+from smbserver.nt import descriptor, disguises, names
 from smbserver.rpc.pdu import Header
 from smbserver.rpc.pipes import PIPES, open_pipe
 from smbserver.rpc.security import Trailer
-from smbserver.wire.directory_info import CLASSES, decode_entries
+from smbserver.wire.directory_info import CLASSES, POSIX, decode_entries
 from smbserver.wire.header import decode as decode_header
 from tests.rpc.client import ALICE, Server, bind, opened, request
 
@@ -70,11 +70,21 @@ def _header(data: bytes) -> object:
 
 
 def _entries(data: bytes) -> object:
-    return [decode_entries(number, memoryview(data)) for number in CLASSES]
+    return [decode_entries(number, memoryview(data)) for number in CLASSES if number != POSIX]
 
 
 def _path(data: bytes) -> object:
     return names.split(data.decode("utf-16-le", "surrogatepass"))
+
+
+def _posix_path(data: bytes) -> object:
+    return names.split(disguises.disguised_path(data.decode("utf-16-le", "surrogatepass")))
+
+
+def _posix_pattern(data: bytes) -> object:
+    text = data.decode("utf-16-le", "surrogatepass")
+    pattern, _, name = text.partition("\0")
+    return disguises.PlainPattern(pattern[:255]).matches(name[:255])
 
 
 def _pattern(data: bytes) -> object:
@@ -133,6 +143,8 @@ def _all() -> dict[str, Target]:
     found["nt.descriptor.parse"] = Target(descriptor.parse, (WireError,))
     found["nt.names.split"] = Target(_path, (StatusError, UnicodeDecodeError))
     found["nt.names.Pattern"] = Target(_pattern, (UnicodeDecodeError,))
+    found["nt.disguises.disguised_path"] = Target(_posix_path, (StatusError, UnicodeDecodeError))
+    found["nt.disguises.PlainPattern"] = Target(_posix_pattern, (UnicodeDecodeError,))
     found["rpc.pipe"] = Target(_pipe, (StatusError,))
     found["rpc.stub"] = Target(_rpc_stub, ())
     found["rpc.security.Trailer"] = Target(_security_trailer, (WireError,))

@@ -16,5 +16,14 @@ def test_the_order_that_codecs_rely_on() -> None:
         "end_of_file",
         "attributes",
     )
-    assert Metadata._fields[7:] == ("number_of_links", "file_id", "is_directory", "reparse_tag", "ea_size", "apple")
-    assert VolumeSpace._fields == ("unit", "total_units", "available_units", "free_units")
+    assert Metadata._fields[7:] == (
+        "number_of_links",
+        "file_id",
+        "is_directory",
+        "reparse_tag",
+        "ea_size",
+        "apple",
+        "owner",
+    )
+    assert VolumeSpace._fields[:4] == ("unit", "total_units", "available_units", "free_units")
+    assert VolumeSpace(1, 2, 3, 4)[4:] == (-1, -1), "nobody counts files"

@@ -277,6 +277,7 @@ TRANSFORM_HEADERS = st.builds(
 METADATA = st.builds(
     Metadata,
     apple=st.none(),
+    owner=st.none(),
     creation_time=TIME,
     last_access_time=TIME,
     last_write_time=TIME,
@@ -319,4 +320,4 @@ BASIC_CHANGES = st.builds(
 RENAMES = st.builds(
     file_info.RenameTarget, replace_if_exists=st.booleans(), root_directory=U64, name=NAME, flags=st.just(0)
 )
-DIRECTORY_CLASSES = st.sampled_from(sorted(directory_info.CLASSES))
+DIRECTORY_CLASSES = st.sampled_from(sorted(set(directory_info.CLASSES) - {directory_info.POSIX}))

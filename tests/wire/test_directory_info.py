@@ -168,7 +168,7 @@ def test_rubbish(info_class: int, damage: Damage, junk: bytes) -> None:
     tolerate(lambda data: wire.decode_entries(info_class, data), memoryview(junk))
 
 
-@pytest.mark.parametrize("info_class", sorted(wire.CLASSES))
+@pytest.mark.parametrize("info_class", sorted(set(wire.CLASSES) - {wire.POSIX}))
 def test_the_short_name_of_a_single_entry(info_class: int) -> None:
     """Where the class has room for it, and nothing else of the entry moves."""
     plain, short = wire.EntryList(info_class, 1000), wire.EntryList(info_class, 1000)

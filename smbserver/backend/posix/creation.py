@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 INHERIT: Final = -1
 FILE_MODE: Final = 0o666  # the process's umask takes from it
 DIRECTORY_MODE: Final = 0o777
+PERMISSIONS: Final = 0o777
+_SETTABLE: Final = PERMISSIONS | stat.S_ISVTX
 _OWNER_FILE: Final = 0o600  # what a client makes it must be able to open again
 _OWNER_DIRECTORY: Final = 0o700
 
@@ -36,3 +38,15 @@ def settle_mode(fd: int, mode: int) -> None:
     wanted = mode | found & stat.S_ISGID
     if found != wanted:
         os.fchmod(fd, wanted)
+
+
+def first_mode(own: int | None, asked: int | None, usual: int) -> int:
+    """What a file or directory is made with: the share's own, else what was asked for, open to its maker for now."""
+    if own is not None:
+        return own
+    return usual if asked is None else asked & PERMISSIONS | _OWNER_DIRECTORY & usual
+
+
+def with_mode(state: os.stat_result, mode: int) -> os.stat_result:
+    """What stat will say once the mode is set: a stored descriptor has to fit that."""
+    return os.stat_result((state.st_mode & ~_SETTABLE | mode, *state[1:]))

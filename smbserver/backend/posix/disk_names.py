@@ -6,19 +6,12 @@ from typing import Final
 
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.disguises import LAST_TO_DISGUISED, LAST_TO_PLAIN, TO_DISGUISED, TO_PLAIN
 from smbserver.nt.names import fold
 
 LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, while one thing takes another's place
 MAX_NAME_BYTES: Final = 255  # NAME_MAX of the file systems in use
 
-# macOS and Linux (mapposix) send characters that Windows forbids in a private range ("Services for Macintosh").
-_SPECIAL: Final = '"*:<>?\\|'
-_TO_DISK: Final = {0xF000 + code: chr(code) for code in range(1, 32)} | {
-    0xF020 + index: char for index, char in enumerate(_SPECIAL)
-}
-_TO_WIRE: Final = {ord(char): chr(code) for code, char in _TO_DISK.items()}
-_LAST_TO_DISK: Final = {"\uf028": " ", "\uf029": "."}
-_LAST_TO_WIRE: Final = {" ": "\uf028", ".": "\uf029"}
 # What `nt.names.check_component` lets through. Asked again here: these names go to the kernel, whoever the caller is.
 _is_component: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]+').fullmatch
 _SAME_ON_WIRE: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]*[^\x00-\x1f"*/:<>?\\| .]')
@@ -39,8 +32,8 @@ def to_disk(name: str) -> str:
     if name[0] == "." and fold(name) == _FOLDED_STORE_NAME:
         raise StatusError(status.OBJECT_NAME_INVALID)
     if not name.isascii():
-        name = name.translate(_TO_DISK)
-        name = name[:-1] + _LAST_TO_DISK.get(name[-1], name[-1])
+        name = name.translate(TO_PLAIN)
+        name = name[:-1] + LAST_TO_PLAIN.get(name[-1], name[-1])
         raw = encode_name(name)
         if raw is None or len(raw) > MAX_NAME_BYTES or raw in (b".", b".."):
             raise StatusError(status.OBJECT_NAME_INVALID)
@@ -52,7 +45,7 @@ def to_disk(name: str) -> str:
 
 def spelling(name: str) -> str:
     """The form in which `to_wire` gives a name from the wire back: with its last space or dot in disguise."""
-    return name[:-1] + _LAST_TO_WIRE[name[-1]] if name and name[-1] in _LAST_TO_WIRE else name
+    return name[:-1] + LAST_TO_DISGUISED[name[-1]] if name and name[-1] in LAST_TO_DISGUISED else name
 
 
 def to_wire(name: str) -> str | None:
@@ -67,8 +60,8 @@ def to_wire(name: str) -> str | None:
         name = decode_name(raw)
     if not name or "/" in name or "\0" in name:
         return None  # no disk should say so; a network file system can say anything
-    mapped = name.translate(_TO_WIRE)
-    return mapped[:-1] + _LAST_TO_WIRE.get(mapped[-1], mapped[-1])
+    mapped = name.translate(TO_DISGUISED)
+    return mapped[:-1] + LAST_TO_DISGUISED.get(mapped[-1], mapped[-1])
 
 
 def encode_name(name: str) -> bytes | None:

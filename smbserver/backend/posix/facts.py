@@ -4,12 +4,11 @@ import os
 import stat
 from typing import Final
 
-from smbserver.backend.base import Ownership
 from smbserver.backend.posix.dos_attributes import STORED, DosAttributes
 from smbserver.backend.posix.kept_times import DiskTimes, believed
 from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import Metadata, Ownership
 
 _BLOCK: Final = 512  # unit of st_blocks
 _MIX: Final = 0x9E3779B97F4A7C15
@@ -68,5 +67,6 @@ def metadata_of(
 
 
 def ownership_of(state: os.stat_result) -> Ownership:
-    """Whose a file is, and the nine bits of its mode."""
-    return Ownership(state.st_uid, state.st_gid, state.st_mode & 0o777)
+    """Whose a file is, its mode and its names."""
+    mode = state.st_mode
+    return Ownership(state.st_uid, state.st_gid, mode & 0o777, mode & 0o7000, state.st_nlink, state.st_dev)

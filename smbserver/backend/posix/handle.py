@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeVar
 
 from smbserver.backend.apple_streams import AppleStreams
-from smbserver.backend.base import LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.base import LockMirror, Ranges, Streams
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
 from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
@@ -28,7 +28,7 @@ from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.filetime import to_unix_ns
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import Metadata, Ownership
 from smbserver.nt.names import Path
 
 log = logging.getLogger(__name__)
@@ -338,11 +338,13 @@ class PosixHandle:
         kept = stat.S_IMODE(os.fstat(self._fd).st_mode) & ~_PERMISSIONS
         os.chmod(self._target, kept | mode & _PERMISSIONS)
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """Stream the directory; what cannot be shown (devices, links to outside, unmappable names) is left out."""
         own = self.metadata()
+        if owned:
+            own = own._replace(owner=self.ownership())
         yield ".", own
-        yield "..", self._parent_metadata() if self._path else own
+        yield "..", self._parent_metadata(owned) if self._path else own
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
         try:
             with os.scandir(fd) as entries:
@@ -351,7 +353,7 @@ class PosixHandle:
                     if wire is None:
                         continue
                     try:
-                        meta = self._entry_metadata(entry, wire, fd)
+                        meta = self._entry_metadata(entry, wire, fd, owned)
                     except FileNotFoundError:
                         continue  # removed while we list
                     if meta is not None:
@@ -359,12 +361,13 @@ class PosixHandle:
         finally:
             os.close(fd)
 
-    def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
+    def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int, owned: bool) -> Metadata | None:
         hidden = self._resolver.hidden.hides(wire)
         if entry.is_symlink():
             if self._resolver.shows_links:
                 own = entry.stat(follow_symlinks=False)
-                return link_metadata(self._resolver, fd, entry.name, (*self._path, wire), own, self._root_device)
+                link = link_metadata(self._resolver, fd, entry.name, (*self._path, wire), own, self._root_device)
+                return link if link is None or not owned else link._replace(owner=ownership_of(own))
             target = self._resolver.follow((*self._path, wire))
             if target is None:
                 return None
@@ -372,15 +375,16 @@ class PosixHandle:
                 state = os.fstat(target)
                 if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
                     return None
-                return self._listed(state, f"/proc/self/fd/{target}", hidden, target, b"")
+                followed = self._listed(state, f"/proc/self/fd/{target}", hidden, target, b"")
+                return followed._replace(owner=ownership_of(state)) if owned else followed
             finally:
                 os.close(target)
         if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
             return None
         path = f"/proc/self/fd/{fd}/{entry.name}"
-        return self._listed(
-            entry.stat(follow_symlinks=False), path, hidden, fd, entry.name.encode("utf-8", "surrogateescape")
-        )
+        state = entry.stat(follow_symlinks=False)
+        meta = self._listed(state, path, hidden, fd, entry.name.encode("utf-8", "surrogateescape"))
+        return meta._replace(owner=ownership_of(state)) if owned else meta
 
     def _listed(self, state: os.stat_result, path: str, hidden: bool, fd: int, name: bytes) -> Metadata:
         """What a listing tells of a file: `name` in the directory `fd`, or, without a name, `fd` itself.
@@ -400,11 +404,12 @@ class PosixHandle:
             return meta
         return meta._replace(ea_size=extended_attributes.listed_size(path, names, follow))
 
-    def _parent_metadata(self) -> Metadata:
+    def _parent_metadata(self, owned: bool) -> Metadata:
         state = os.stat("..", dir_fd=self._fd)
         dos = dos_attributes.load(f"/proc/self/fd/{self._fd}/..")
         born = birth_time(self._fd, b"..") if dos.creation_time is None else None
-        return metadata_of(state, dos, self._root_device, False, born)
+        meta = metadata_of(state, dos, self._root_device, False, born)
+        return meta._replace(owner=ownership_of(state)) if owned else meta
 
     def is_empty(self) -> bool:
         """True when the directory has no entry at all, shown or not."""

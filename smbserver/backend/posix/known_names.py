@@ -23,7 +23,7 @@ class KnownNames:
         self.changed_ns = changed_ns
         self._names: dict[str, str] = {}  # by case
         self._composed: dict[str, str] = {}  # by case and composition, where that is not the same
-        self._twins: set[str] = set()  # what several names have; a local program made those
+        self._twins: set[str] = set()  # what several names have; a local program or a POSIX client made those
         self._shorts: dict[str, str | None] | None = None  # once somebody wanted it; None for what two names have
         self._gone: dict[str, tuple[str, int]] = {}
         for disk in disk_names:
@@ -76,6 +76,8 @@ class KnownNames:
         if wire is None:
             return
         key = fold_case(wire)
+        if self._names.get(key, disk) != disk:
+            self._twins.add(key)
         self._names[key] = disk
         if not wire.isascii() and (full := fold(wire)) != key:
             self._composed[full] = disk

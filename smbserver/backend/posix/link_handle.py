@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from smbserver.backend.base import LockMirror, Ownership, Ranges, Streams
+from smbserver.backend.base import LockMirror, Ranges, Streams
 from smbserver.backend.no_streams import NoStreams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.backend.posix import dos_attributes
@@ -20,7 +20,7 @@ from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
 from smbserver.nt.filetime import to_unix_ns
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import Metadata, Ownership
 from smbserver.nt.names import Path
 from smbserver.nt.reparse_tags import IO_REPARSE_TAG_SYMLINK
 
@@ -142,7 +142,7 @@ class PosixLinkHandle:
         """The link's own."""
         return ownership_of(os.fstat(self._fd))
 
-    def scan(self) -> Iterator[tuple[str, Metadata]]:
+    def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """A link is no directory, whatever it leads to."""
         return iter(())
 

@@ -3,12 +3,12 @@
 import errno
 import os
 
-from smbserver.backend.base import Identity, Located, Ownership
+from smbserver.backend.base import Identity, Located
 from smbserver.backend.posix.facts import ownership_of
 from smbserver.backend.posix.permission import refused_rights
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.nt.descriptor import Descriptor
-from smbserver.nt.metadata import Metadata
+from smbserver.nt.metadata import Metadata, Ownership
 from smbserver.nt.names import Path
 
 
@@ -17,6 +17,7 @@ class PosixLocated:
 
     __slots__ = (
         "_acls",
+        "exact",
         "follow",
         "identity",
         "is_root",
@@ -36,6 +37,7 @@ class PosixLocated:
         self.state: os.stat_result | None = None
         self.place: int | str = -1  # what the file's extended attributes are asked from
         self.follow = False
+        self.exact = False  # looked for under this spelling alone, and not found
         self.path = path
         self.name = name
         self.wanted = wanted
@@ -55,9 +57,8 @@ class PosixLocated:
         return None if self.is_root else self._acls.load(f"/proc/self/fd/{self.parent}")
 
     def ownership(self) -> Ownership:
-        """From the lookup's stat."""
-        assert self.state is not None
-        return ownership_of(self.state)
+        """From the lookup's stat; a link's own from another one."""
+        return ownership_of(self.state or os.stat(self.name, dir_fd=self.parent, follow_symlinks=False))
 
     def refused_to(self, uid: int) -> int:
         """See `permission.refused_rights`."""

@@ -67,8 +67,8 @@ class Resolver:
             raise
         return fd
 
-    def directory(self, path: Path) -> tuple[int, Path]:
-        """(a descriptor the caller closes, the path as stored).
+    def directory(self, path: Path, exact: bool = False) -> tuple[int, Path]:
+        """(a descriptor the caller closes, the path as stored); no other spelling is tried if `exact`.
 
         Raises StatusError OBJECT_PATH_NOT_FOUND, StoppedOnLink where links are shown.
         """
@@ -81,9 +81,9 @@ class Resolver:
             except OSError as error:
                 if error.errno not in NOT_THERE:
                     raise
-        return self._walk(path, disk)
+        return self._walk(path, disk, exact)
 
-    def _walk(self, path: Path, wanted: list[str]) -> tuple[int, Path]:
+    def _walk(self, path: Path, wanted: list[str], exact: bool) -> tuple[int, Path]:
         """Component by component, looking for another spelling where the wanted one is absent."""
         current = os.dup(self.root)
         disk: list[str] = []
@@ -91,7 +91,7 @@ class Resolver:
             for wire, name in zip(path, wanted, strict=True):
                 following = self._enter(current, disk, name)
                 if following is None:
-                    spelled = self._cache.find(current, wire)
+                    spelled = None if exact else self._cache.find(current, wire)
                     following = None if spelled in (None, name) else self._enter(current, disk, spelled or "")
                     if following is None:
                         raise StatusError(status.OBJECT_PATH_NOT_FOUND)

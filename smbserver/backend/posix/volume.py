@@ -9,7 +9,7 @@ from typing import Final
 
 from smbserver.backend.base import Handle, Located, Symlinks
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, stream_attributes
-from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, settle_mode
+from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, first_mode, settle_mode, with_mode
 from smbserver.backend.posix.disk_names import to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
 from smbserver.backend.posix.features import volume_features
@@ -52,6 +52,7 @@ class PosixBackend:
     """
 
     read_only = False
+    posix_semantics = True  # by case as far as the file system below tells case
 
     def __init__(
         self,
@@ -127,16 +128,16 @@ class PosixBackend:
         """By the patterns of the share."""
         return self._resolver.hidden.hides(name)
 
-    def locate(self, path: Path, composed: bool = True) -> PosixLocated:
+    def locate(self, path: Path, composed: bool = True, exact: bool = False) -> PosixLocated:
         """One fstatat when the spelling is exact; a look into the name cache when not."""
         if not path:
             return self._locate_root()
         wire = path[-1]
         wanted = to_disk(wire)
-        parent, above = self._resolver.directory(path[:-1])
+        parent, above = self._resolver.directory(path[:-1], exact)
         located = PosixLocated(parent, (*above, wire), wanted, wanted, self._acls)
         try:
-            state = self._look(located, wire, composed)
+            state = self._look(located, wire, composed, exact)
             if state is not None and stat.S_ISLNK(state.st_mode):
                 if self._links is not None:
                     self._describe_link(located, state)
@@ -158,12 +159,15 @@ class PosixBackend:
             raise
         return located
 
-    def _look(self, located: PosixLocated, wire: str, composed: bool) -> os.stat_result | None:
+    def _look(self, located: PosixLocated, wire: str, composed: bool, exact: bool) -> os.stat_result | None:
         try:
             return os.stat(located.name, dir_fd=located.parent, follow_symlinks=False)
         except OSError as error:
             if error.errno not in NOT_THERE:
                 raise
+        if exact:
+            located.exact = True
+            return None
         spelled = self._cache.find(located.parent, wire, composed)
         if spelled is None or spelled == located.name:
             return None
@@ -263,21 +267,25 @@ class PosixBackend:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> PosixHandle:
         """Make the file; its attributes and creation time are stored where the file system has room for them."""
         located = free_place(located)
-        gone = self._cache.gone(located.parent, located.path[-1]) if "~" in located.wanted else None
+        is_short = "~" in located.wanted and not located.exact
+        gone = self._cache.gone(located.parent, located.path[-1]) if is_short else None
         before = self._cache.before_change(located.parent)
-        mode = self._creation.for_file(located.parent)
+        own = self._creation.for_file(located.parent)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | _COMMON
-        fd = os.open(located.wanted, flags, FILE_MODE if mode is None else mode, dir_fd=located.parent)
+        first = first_mode(own, mode, FILE_MODE)
+        fd = os.open(located.wanted, flags, first, dir_fd=located.parent)
         try:
-            if mode is not None:
-                settle_mode(fd, mode)
+            if own is not None:
+                settle_mode(fd, own)
+                mode = None
             if gone is not None:
                 self._tunnel(located, fd, *gone)
             self._cache.after_change(located.parent, before, added=located.wanted)
-            return self._made(fd, located, False, attributes, creation_time, descriptor)
+            return self._made(fd, located, False, attributes, creation_time, descriptor, mode)
         except BaseException:
             os.close(fd)
             os.unlink(located.wanted, dir_fd=located.parent)  # a refused create leaves nothing
@@ -304,19 +312,21 @@ class PosixBackend:
         attributes: int,
         creation_time: int | None = None,
         descriptor: Descriptor | None = None,
+        mode: int | None = None,
     ) -> PosixHandle:
         """Make the directory and open it."""
         located = free_place(located)
         before = self._cache.before_change(located.parent)
-        mode = self._creation.for_directory(located.parent)
-        os.mkdir(located.wanted, DIRECTORY_MODE if mode is None else mode, dir_fd=located.parent)
+        own = self._creation.for_directory(located.parent)
+        os.mkdir(located.wanted, first_mode(own, mode, DIRECTORY_MODE), dir_fd=located.parent)
         try:
             self._cache.after_change(located.parent, before, added=located.wanted)
             fd = os.open(located.wanted, os.O_RDONLY | os.O_DIRECTORY | _COMMON, dir_fd=located.parent)
             try:
-                if mode is not None:
-                    settle_mode(fd, mode)
-                return self._made(fd, located, True, attributes, creation_time, descriptor)
+                if own is not None:
+                    settle_mode(fd, own)
+                    mode = None
+                return self._made(fd, located, True, attributes, creation_time, descriptor, mode)
             except BaseException:
                 os.close(fd)
                 raise
@@ -332,7 +342,9 @@ class PosixBackend:
         attributes: int,
         creation_time: int | None,
         descriptor: Descriptor | None,
+        mode: int | None,
     ) -> PosixHandle:
+        """`mode` is what a client asked for; it comes last, for it may close what is still to be written to."""
         state = os.fstat(fd)
         if creation_time is None:
             creation_time = from_unix_ns(state.st_mtime_ns)
@@ -345,7 +357,9 @@ class PosixBackend:
             if error.errno not in _NO_ROOM_FOR_ATTRIBUTES:
                 raise
         if descriptor is not None:
-            self._acls.store(fd, state, descriptor)
+            self._acls.store(fd, state if mode is None else with_mode(state, mode), descriptor)
+        if mode is not None:
+            settle_mode(fd, mode)
         return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False, self._acls)
 
     def look_again(self) -> None:
@@ -396,7 +410,7 @@ class PosixBackend:
     def space(self) -> VolumeSpace:
         """fstatvfs of the root."""
         state = os.fstatvfs(self._root)
-        return VolumeSpace(state.f_frsize, state.f_blocks, state.f_bavail, state.f_bfree)
+        return VolumeSpace(state.f_frsize, state.f_blocks, state.f_bavail, state.f_bfree, state.f_files, state.f_ffree)
 
     def close(self) -> None:
         """Close the root."""
