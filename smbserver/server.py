@@ -16,7 +16,6 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Final, TypeVar
@@ -44,6 +43,7 @@ from smbserver.errors import ConfigError
 from smbserver.host_names import ask_host
 from smbserver.host_users import mapped_users, needs_switching, share_owner
 from smbserver.interfaces import listening_interfaces
+from smbserver.io_threads import IoThreads
 from smbserver.listening import BACKLOG, listen
 from smbserver.machine_id import sid_seed
 from smbserver.nt import access
@@ -62,7 +62,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-THREADS: Final = 8  # blocking calls at a time: fsync and cold reads, which wait more than they work
 DRAIN_STEP: Final = 0.02  # seconds between two looks at what is still under way
 ACCEPT_PAUSE: Final = 1.0  # seconds without new connections when the process has no descriptor left
 # A client that has vanished is found after two minutes, whether its line is idle or something was sent to it.
@@ -82,7 +81,7 @@ class AsyncioRuntime:
         """With `users` a thread is whoever the loop was when it gave the work away."""
         self._loop = loop
         self._users = users
-        self._threads = ThreadPoolExecutor(THREADS, "smbserver-io")
+        self._threads = IoThreads(loop)
 
     def now(self) -> int:
         """The present as FILETIME."""
@@ -92,33 +91,25 @@ class AsyncioRuntime:
         """From the operating system."""
         return secrets.token_bytes(count)
 
-    def offload(self, call: Callable[[], T]) -> Waiter[T]:
+    def offload(self, call: Callable[[], T], store: object = None, client: object = None) -> Waiter[T]:
         """Run in a thread, resolve on the loop."""
-        waiter: Waiter[T] = Waiter()
         if self._users is not None:
             call = self._users.carried(call)
-        future = self._loop.run_in_executor(self._threads, call)
-
-        def done(finished: "asyncio.Future[T]") -> None:
-            if finished.cancelled():  # never begun: the threads were closed first
-                waiter.cancel()
-                return
-            error = finished.exception()
-            if error is not None:
-                waiter.fail(error)
-            else:
-                waiter.resolve(finished.result())
-
-        future.add_done_callback(done)
-        return waiter
+        return self._threads.submit(call, store, client)
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """A timer of the loop."""
         return self._loop.call_later(seconds, call).cancel
 
+    def turn(self) -> Waiter[None]:
+        """By a call that the loop makes after its next look at the sockets."""
+        waiter: Waiter[None] = Waiter()
+        self._loop.call_soon(waiter.resolve, None)
+        return waiter
+
     def close(self, wait: bool) -> None:
         """End the threads; `wait` False leaves one that is stuck behind."""
-        self._threads.shutdown(wait=wait, cancel_futures=True)
+        self._threads.close(wait)
 
 
 class Server:
@@ -337,7 +328,7 @@ class Server:
             if opened.handle.is_directory or not opened.granted & _WRITING:
                 continue
             opened.hold()
-            waiter = self._runtime.offload(opened.handle.sync)
+            waiter = self._runtime.offload(opened.handle.sync, opened.tree.share)
             waiter.when_done(partial(_flushed, opened))
             flushing.append(waiter)
         return flushing

@@ -49,6 +49,8 @@ class ManualRuntime:
 
     def __init__(self) -> None:
         self.time = START
+        self.turns = 0
+        """How often work made a pause for others."""
         self.hold_offloaded = False
         """False runs what is meant for a thread at once; True keeps it for `run_offloaded`."""
         self._drawn = 0
@@ -65,7 +67,7 @@ class ManualRuntime:
         self._drawn += 1
         return hashlib.shake_128(self._drawn.to_bytes(8, "little")).digest(count)
 
-    def offload(self, call: Callable[[], T]) -> Waiter[T]:
+    def offload(self, call: Callable[[], T], store: object = None, client: object = None) -> Waiter[T]:
         """Run the call now, or when the test says so."""
         waiter: Waiter[T] = Waiter()
 
@@ -82,6 +84,11 @@ class ManualRuntime:
         else:
             run()
         return waiter
+
+    def turn(self) -> Waiter[None]:
+        """Nobody else is there; with `hold_offloaded` it waits as if somebody were."""
+        self.turns += 1
+        return self.offload(lambda: None)
 
     @property
     def offloaded(self) -> int:

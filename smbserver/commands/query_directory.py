@@ -7,7 +7,7 @@ from smbserver.backend.base import Backend, Located
 from smbserver.commands.apple_entries import apple_entries
 from smbserver.commands.posix_info import posix_entries
 from smbserver.commands.visible_entries import visible_entries
-from smbserver.connection.work import Reply, Work
+from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
 from smbserver.nt.disguises import PlainPattern, disguised
@@ -17,11 +17,11 @@ from smbserver.objects.open import Cursor, Open
 from smbserver.wire import query_directory as wire
 from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, POSIX, WITH_EA_SIZE, EntryList
 
-# Entries of one reply are made without a pause for other clients: this many bytes take some 20 ms.
-MAX_BATCH: Final = 256 * 1024
+MAX_BATCH: Final = 256 * 1024  # of one reply, whatever its client has room for
+SLICE: Final = 64  # entries looked at before the other clients have their turn: some two milliseconds
 
 
-def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
+def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply | Pending[None]:
     """The next entries that match, as many as fit; NO_SUCH_FILE or NO_MORE_FILES when there are none."""
     opened = work.need_open()
     if not opened.handle.is_directory:
@@ -37,9 +37,25 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply:
     if dialect is None or room > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(room)
+    if opened.cursor is not None and opened.cursor.is_in_use:  # by the request before, which makes a pause
+        return Pending(work.connection.server.runtime.turn(), lambda _: query_directory(request, work), can_cancel=False)
     cursor = _cursor(request, opened, work)
-    entries = EntryList(request.file_information_class, min(room, MAX_BATCH))
-    _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0)
+    return _go_on(request, work, cursor, EntryList(request.file_information_class, min(room, MAX_BATCH)))
+
+
+def _go_on(
+    request: wire.QueryDirectoryRequest, work: Work, cursor: Cursor, entries: EntryList
+) -> Reply | Pending[None]:
+    """A slice of the reply's entries, and the reply when it is complete."""
+    opened = work.need_open()
+    cursor.is_in_use = False
+    if opened.is_closed:
+        raise StatusError(status.FILE_CLOSED)
+    if not _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0):
+        cursor.is_in_use = True
+        return Pending(
+            work.connection.server.runtime.turn(), lambda _: _go_on(request, work, cursor, entries), can_cancel=False
+        )
     if not entries:
         if cursor.waiting is not None:
             raise StatusError(status.INFO_LENGTH_MISMATCH)
@@ -116,19 +132,21 @@ def _ea_size(backend: Backend, located: Located) -> int:
         handle.close()
 
 
-def _fill(entries: EntryList, cursor: Cursor, single: bool) -> None:
+def _fill(entries: EntryList, cursor: Cursor, single: bool) -> bool:
+    """Take up to SLICE entries; whether the reply is complete."""
     pattern = cursor.pattern
-    while True:
+    for _ in range(SLICE):
         entry = cursor.waiting
         if entry is None:
             entry = next(cursor.entries, None)
             if entry is None:
-                return
+                return True
             if not pattern.matches(entry[0]):
                 continue
         if not entries.add(*entry):
             cursor.waiting = entry
-            return
+            return True
         cursor.waiting = None
         if single:
-            return
+            return True
+    return False

@@ -40,7 +40,7 @@ class _Course(Generic[T]):
 
     def __init__(self, work: Work, steps: "Steps[T]", opens: Sequence[Open]) -> None:
         self.waiter: Waiter[Reply] = Waiter()
-        self._offload = work.connection.server.runtime.offload
+        self._offload = work.in_thread
         self._acting = work.need_tree().acting
         self._steps = steps
         self._opens = opens

@@ -218,10 +218,14 @@ class Work:
         if size > CREDIT_UNIT and size > max(self.credit_charge, 1) * CREDIT_UNIT:
             raise StatusError(status.INVALID_PARAMETER)
 
+    def in_thread(self, call: Callable[[], T]) -> Waiter[T]:
+        """Run a blocking call in a thread of the share, when it is this connection's turn."""
+        return self.connection.server.runtime.offload(call, self.need_tree().share, self.connection)
+
     def offload(self, call: Callable[[], T], finish: Callable[[T], Reply]) -> "Pending[T]":
         """Run a blocking call on the open's handle in a thread; the handle stays open until it is done."""
         opened = self.need_open()
         opened.hold()
-        waiter = self.connection.server.runtime.offload(call)
+        waiter = self.in_thread(call)
         waiter.when_done(lambda _: opened.release())
         return Pending(waiter, finish, can_cancel=False)

@@ -41,15 +41,18 @@ _RESOURCE = fold(AFP_RESOURCE)
 
 
 class Cursor:
-    """Where a directory enumeration stands. `waiting` is an entry that did not fit into the last reply."""
+    """Where a directory enumeration stands. `waiting` is an entry that did not fit into the last reply; `is_in_use`
+    says that a reply is being made, with pauses for other clients.
+    """
 
-    __slots__ = ("entries", "pattern", "started", "waiting")
+    __slots__ = ("entries", "is_in_use", "pattern", "started", "waiting")
 
     def __init__(self, entries: Iterator[tuple[str, Metadata]], pattern: Pattern) -> None:
         self.entries = entries
         self.pattern = pattern
         self.waiting: tuple[str, Metadata] | None = None
         self.started = False
+        self.is_in_use = False
 
 
 class Open:

@@ -17,8 +17,14 @@ class Runtime(Protocol):
     def random(self, count: int) -> bytes:
         """Unpredictable bytes."""
 
-    def offload(self, call: Callable[[], T]) -> Waiter[T]:
-        """Run a blocking call in a thread. The waiter resolves on the event loop; it cannot be cancelled."""
+    def offload(self, call: Callable[[], T], store: object = None, client: object = None) -> Waiter[T]:
+        """Run a blocking call in a thread. The waiter resolves on the event loop; it cannot be cancelled.
+
+        Each store has threads of its own, and its clients take turns: what hangs delays its like. None is the server.
+        """
+
+    def turn(self) -> Waiter[None]:
+        """Resolves when the other connections have had their turn: for long work that no thread can do."""
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Call back after a time; returns what cancels that."""

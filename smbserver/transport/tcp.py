@@ -27,6 +27,10 @@ Buffer = bytes | bytearray | memoryview
 QUEUE_LIMIT: Final = 16 * 1024 * 1024  # two of the largest reads: enough to keep a fast client busy
 FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, so that the kernel gets work early
 BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
+# One event answers about this much before the other connections have their turn: a millisecond or two. A deep queue of
+# large reads would otherwise be answered as a whole, for as long as its client takes the replies.
+TURN_LIMIT: Final = 2 * 1024 * 1024
+FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
 FRAME_HEADER: Final = 4
 _BUFFERS: Final = (bytes, bytearray, memoryview)
 _MSG_MORE: Final[int] = getattr(socket, "MSG_MORE", 0)  # Linux: the rest of the frame follows, wait for it
@@ -82,6 +86,8 @@ class TcpTransport:
         self._queue: deque[Buffer | Tail] = deque()
         self._tails = 0  # how many of them are in the queue
         self._queued = 0
+        self._answered = 0  # in this turn
+        self._turn_is_over = False  # what was received waits for the next one
         self._in_batch = False
         self._reading = False
         self._writing = False
@@ -122,6 +128,7 @@ class TcpTransport:
             self._queue.append(tail)
             self._tails += 1
         self._queued += length + FRAME_HEADER
+        self._answered += length
         if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
             self._flush()
 
@@ -225,11 +232,17 @@ class TcpTransport:
     def _take_frames(self, received: memoryview, end: int) -> None:
         """Hand over every complete frame of what was received, as long as the peer takes our replies."""
         assert self._receiver is not None
-        start = 0
+        start = self._answered = 0
         while end - start >= FRAME_HEADER and not self.closed and not self._closing:
             if self._queued > QUEUE_LIMIT or self._draining:
                 self._pause()
                 break
+            if self._answered > TURN_LIMIT:
+                self._pause()
+                self._turn_is_over = True
+                self._loop.call_soon(self._next_turn)
+                break
+            self._answered += FRAME_WEIGHT
             length = int.from_bytes(received[start : start + FRAME_HEADER], "big")
             body = start + FRAME_HEADER
             if end - body >= length:
@@ -344,16 +357,26 @@ class TcpTransport:
         if not self._queue:
             self._loop.remove_writer(self._fd)
             self._writing = False
-        if not self._reading and self._queued <= QUEUE_LIMIT // 2:
-            self._resume()
-            # Frames may be waiting in the buffer, and no event will tell of them.
-            self._in_batch = True
-            try:
-                self._take_frames(memoryview(self._rest), len(self._rest))
-            finally:
-                self._in_batch = False
-            if self._queue and not self._writing and not self.closed:
-                self._flush()
+        if not self._reading and not self._turn_is_over and self._queued <= QUEUE_LIMIT // 2:
+            self._take_waiting()
+
+    def _next_turn(self) -> None:
+        self._turn_is_over = False
+        if self._queued <= QUEUE_LIMIT // 2 or not self._writing:  # else `_writable` goes on
+            self._take_waiting()
+
+    def _take_waiting(self) -> None:
+        """Frames may be waiting in the buffer, and no event will tell of them."""
+        self._resume()
+        if not self._reading:
+            return
+        self._in_batch = True
+        try:
+            self._take_frames(memoryview(self._rest), len(self._rest))
+        finally:
+            self._in_batch = False
+        if self._queue and not self._writing and not self.closed:
+            self._flush()
 
 
 def _first(queue: "deque[Buffer | Tail]") -> "Iterable[Buffer]":

@@ -81,3 +81,36 @@ def test_a_short_name_for_who_asks_for_one_name(world: World, kind: int) -> None
     assert root.list_directory("short.txt", kind=kind)[0].short_name == ""
     assert [each.short_name for each in root.list_directory("a*", kind=kind)] == [""]
     root.close()
+
+
+def test_a_long_listing_makes_pauses_and_a_second_request_waits_for_it(world: World) -> None:
+    for number in range(300):
+        (world.data / f"f{number:03}").touch()
+    tree = world.tree()
+    file = tree.open("", access=GENERIC_READ, options=DIRECTORY_FILE)
+    world.runtime.hold_offloaded = True
+    first = tree.submit(queries.query_directory(file.file_id, "*", 37, 16384, 0))
+    second = tree.submit(queries.query_directory(file.file_id, "*", 37, 65536, 0))
+    replies = tree.session.connection.replies
+    assert first not in replies
+    while first not in replies or second not in replies:
+        world.runtime.run_offloaded()
+        tree.session.connection.pump() if world.runtime.offloaded == 0 else None
+    found = [
+        entry.name
+        for each in (first, second)
+        for entry in queries.decode_entries(queries.decode_buffer(replies.pop(each).check()), 37)
+    ]
+    assert sorted(found) == sorted([".", "..", *(f"f{number:03}" for number in range(300))])
+
+
+def test_closed_in_a_pause(world: World) -> None:
+    for number in range(300):
+        (world.data / f"f{number:03}").touch()
+    tree = world.tree()
+    file = tree.open("", access=GENERIC_READ, options=DIRECTORY_FILE)
+    world.runtime.hold_offloaded = True
+    asked_first = tree.submit(queries.query_directory(file.file_id, "*", 37, 65536, 0))
+    file.close()
+    world.runtime.run_offloaded()
+    assert tree.session.connection.wait(asked_first).status == status.FILE_CLOSED

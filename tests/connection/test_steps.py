@@ -64,7 +64,7 @@ def begun(
     runtime: ManualRuntime, opened: CountedOpen, made: Made, acting: Acting | None = None
 ) -> Reply | Pending[Reply]:
     tree = SimpleNamespace(acting=acting)
-    work = SimpleNamespace(connection=SimpleNamespace(server=SimpleNamespace(runtime=runtime)), need_tree=lambda: tree)
+    work = SimpleNamespace(in_thread=runtime.offload, need_tree=lambda: tree)
     return steps.run(cast(Work, work), made, [cast(Open, opened), cast(Open, opened)])
 
 

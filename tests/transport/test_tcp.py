@@ -572,3 +572,41 @@ def test_what_the_peer_has_not_taken_is_unacknowledged(line: Line) -> None:
     assert line.transport.unacknowledged()  # of a socket pair: not read yet; of TCP: not acknowledged
     assert line.read()
     assert not line.transport.unacknowledged()
+
+
+def test_a_deep_queue_is_answered_in_turns(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "TURN_LIMIT", 4 * tcp.FRAME_WEIGHT)
+    turns: list[int] = []
+    go_on = line.transport._next_turn
+
+    def counted() -> None:
+        turns.append(len(line.receiver.frames))
+        go_on()
+
+    monkeypatch.setattr(line.transport, "_next_turn", counted)
+    frames = [b"frame %03d" % number for number in range(50)]
+    line.peer.send(b"".join(framed(frame) for frame in frames))
+    line.loop.readers[line.transport._fd]()  # one event
+    assert len(line.frames) == 5
+    line.loop.run()
+    assert line.frames == frames
+    assert turns == list(range(5, 50, 5))
+
+
+def test_large_replies_end_a_turn_sooner(line: Line) -> None:
+    line.receiver.answer = lambda frame: line.transport.send([bytes(tcp.TURN_LIMIT // 2)])
+    line.peer.send(b"".join(framed(b"frame") for _ in range(6)))
+    line.loop.readers[line.transport._fd]()
+    assert len(line.frames) == 2
+    line.read()
+    assert len(line.frames) == 6
+
+
+def test_the_end_between_two_turns(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tcp, "TURN_LIMIT", 0)
+    line.peer.send(b"".join(framed(b"frame") for _ in range(6)))
+    line.loop.readers[line.transport._fd]()
+    assert len(line.frames) == 1
+    line.transport.pause()
+    line.loop.run()
+    assert len(line.frames) == 1

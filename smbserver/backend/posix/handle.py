@@ -458,5 +458,10 @@ class PosixHandle:
         """Close the descriptor."""
         fd, self._fd = self._fd, -1
         self._target = -1  # the number, and its name in /proc, soon belong to another file
-        if fd >= 0:
+        if fd < 0:
+            return
+        nameless = self._resolver.nameless
+        if nameless.files:
+            nameless.close(fd, self.identity)
+        else:
             os.close(fd)

@@ -5,7 +5,7 @@ import os
 import stat
 
 from smbserver.backend.base import Identity, Located
-from smbserver.backend.posix import stream_attributes
+from smbserver.backend.posix import late_close, stream_attributes
 from smbserver.backend.posix.disk_names import LINK_PREFIX, to_disk, to_wire
 from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.located import PosixLocated, check_replace, place
@@ -43,6 +43,7 @@ class NameChanges:
                 os.rmdir(name, dir_fd=parent)
             else:
                 os.unlink(name, dir_fd=parent)
+                self._resolver.nameless.add(state)
             self._cache.after_change(parent, before, removed=name)
             self._remove_streams(streams, state)
         finally:
@@ -147,7 +148,7 @@ class NameChanges:
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
             os.unlink(name, dir_fd=parent)
         else:
-            os.rename(name, taken, src_dir_fd=parent, dst_dir_fd=directory)
+            _replace(name, parent, taken, directory)
         return self._respell(target)
 
     def _respell(self, target: PosixLocated) -> str:
@@ -193,7 +194,7 @@ class NameChanges:
                 beside = f"{LINK_PREFIX}{os.getpid()}-{state.st_ino:x}"
                 os.link(name, beside, src_dir_fd=parent, dst_dir_fd=target.parent, follow_symlinks=False)
                 try:
-                    os.rename(beside, target.name, src_dir_fd=target.parent, dst_dir_fd=target.parent)
+                    _replace(beside, target.parent, target.name, target.parent)
                 except BaseException:
                     os.unlink(beside, dir_fd=target.parent)
                     raise
@@ -203,3 +204,13 @@ class NameChanges:
             self._cache.after_change(target.parent, before, added=added)
         finally:
             os.close(parent)
+
+
+def _replace(name: str, source: int, taken: str, directory: int) -> None:
+    """Rename onto a file; if that is a large one, a thread frees its blocks."""
+    held = late_close.hold(taken, directory)
+    try:
+        os.rename(name, taken, src_dir_fd=source, dst_dir_fd=directory)
+    finally:
+        if held >= 0:
+            late_close.close(held)

@@ -12,6 +12,7 @@ from typing import Final
 
 from smbserver.backend.base import StoppedOnLink, Symlinks
 from smbserver.backend.posix.disk_names import STORE_NAME, to_disk, to_wire
+from smbserver.backend.posix.late_close import Nameless
 from smbserver.backend.posix.link_text import read_target
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.stream_store import StreamStore
@@ -36,6 +37,7 @@ class Resolver:
         self.shows_links = symlinks is Symlinks.SHOWN
         self._follows = symlinks is Symlinks.INSIDE
         self.store = StreamStore(root)
+        self.nameless = Nameless()
         self._cache = cache
         self._kernel_walk = kernel_walk and self._probe()
 
