@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Final, NamedTuple
 
 from conformance.client import Options, Session, Tree, commands, connect, protocol, queries
+from conformance.client.message import Request
 from conformance.latency.slow_disk import SLOW
 from conformance.servers import Server
 
@@ -60,7 +61,7 @@ def fill(data: Path, slow: Path) -> None:
         (data / "many" / f"file-{number:05}").touch()
 
 
-def _round(tree: Tree, requests: list[commands.Request], again: Callable[[], commands.Request]) -> None:
+def _round(tree: Tree, requests: list[Request], again: Callable[[], Request]) -> None:
     """Keeps as many requests under way as there are at first; every reply is checked, and makes a new request."""
     connection = tree.session.connection
     waiting = {tree.submit(request) for request in requests}

@@ -42,7 +42,7 @@ class SlowDiskServer(OursServer):
 class Times(NamedTuple):
     """Of one probe, in milliseconds."""
 
-    count: int
+    samples: int
     median: float
     p99: float
     worst: float
@@ -85,10 +85,16 @@ def measure(server: OursServer, names: tuple[str, ...], seconds: float) -> Row:
     return Row(names, cached, uncached, problems)
 
 
+def _title(loads: tuple[str, ...]) -> str:
+    if loads == tuple(LOADS):
+        return "all of them"
+    return f"{' + '.join(loads) or '(alone)'}{'   (the bar: 5 ms)' * (loads == BAR)}"
+
+
 def shown(row: Row) -> str:
     """One line of the table."""
     cells = [f"{times.median:7.2f} {times.p99:7.2f} {times.worst:7.1f}" for times in (row.cached, row.uncached)]
-    return f"{' + '.join(row.loads) or '(alone)':<34} {cells[0]}    {cells[1]}"
+    return f"{_title(row.loads):<34} {cells[0]}    {cells[1]}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,7 @@
-"""Starts the server with a store whose disk is slow: `python -m conformance.latency.slow_disk READY SHARE=DIR USER PASSWORD`.
+"""Starts the server with a store whose disk is slow: `-m conformance.latency.slow_disk READY SHARE=DIR USER PASSWORD`.
 
-For tests only. The store is the posix one; files whose names begin with SLOW are never in the cache, and their reads and
-flushes take their time; those that begin with UNCACHED are never in the cache either, on a disk that is quick.
+For tests only. The store is the posix one; files whose names begin with SLOW are never in the cache, and their reads
+and flushes take their time; those that begin with UNCACHED are never in the cache either, on a disk that is quick.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any, Final, cast
 
 from smbserver.backend.base import Backend, Handle, Located
 from smbserver.config.settings import Settings, ShareSettings
+from smbserver.nt.descriptor import Descriptor
 from smbserver.server import Server
 
 SLOW: Final = "slow"
@@ -31,7 +32,7 @@ class SlowHandle:
         self._handle = handle
         self._is_slow = is_slow
 
-    def __getattr__(self, name: str) -> Any:  # whatever the contract has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the contract has
         return getattr(self._handle, name)
 
     def read(self, length: int, offset: int) -> bytes | bytearray | None:
@@ -61,7 +62,7 @@ class SlowBackend:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def __getattr__(self, name: str) -> Any:  # whatever the contract has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the contract has
         return getattr(self._backend, name)
 
     def _wrapped(self, located: Located, handle: Handle) -> Handle:
@@ -74,9 +75,15 @@ class SlowBackend:
         """See `backend.base.Backend`."""
         return self._wrapped(located, self._backend.open(located, read, write))
 
-    def create_file(self, located: Located, *arguments: Any, **named: Any) -> Handle:  # they are passed on
+    def create_file(
+        self,
+        located: Located,
+        attributes: int,
+        creation_time: int | None = None,
+        descriptor: Descriptor | None = None,
+    ) -> Handle:
         """See `backend.base.Backend`."""
-        return self._wrapped(located, self._backend.create_file(located, *arguments, **named))
+        return self._wrapped(located, self._backend.create_file(located, attributes, creation_time, descriptor))
 
 
 async def _serve(ready: str, shares: tuple[ShareSettings, ...], user: tuple[str, str]) -> None:

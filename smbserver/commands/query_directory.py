@@ -38,7 +38,9 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply | 
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(room)
     if opened.cursor is not None and opened.cursor.is_in_use:  # by the request before, which makes a pause
-        return Pending(work.connection.server.runtime.turn(), lambda _: query_directory(request, work), can_cancel=False)
+        return Pending(
+            work.connection.server.runtime.turn(), lambda _: query_directory(request, work), can_cancel=False
+        )
     cursor = _cursor(request, opened, work)
     return _go_on(request, work, cursor, EntryList(request.file_information_class, min(room, MAX_BATCH)))
 
