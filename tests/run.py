@@ -76,7 +76,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
         chosen += [
             Step("links", ("conformance/links/run.py",), ("smbclient",)),
             Step("trees", ("conformance/trees/run.py",)),
-            Step("latency", ("conformance/latency/run.py", "--quick")),
+            Step("latency", ("conformance/latency/run.py", "--seconds", "0.5")),
             Step("memory", ("conformance/sharing/memory_bars.py", "--seconds", "10", "--gib", "0.25")),
             Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),
             Step("smbtorture", ("conformance/smbtorture/run.py",), ("smbtorture",)),
