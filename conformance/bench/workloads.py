@@ -1,17 +1,30 @@
 """The measured work: each workload prepares, then does one timed run on one server, and says how much it did."""
 
+import multiprocessing
 import random
 import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from struct import Struct
 from typing import Final
 
 from conformance.bench.machine import Meter, Spent
-from conformance.client import Options, Session, Tree, commands, connect, protocol, queries
+from conformance.client import (
+    Options,
+    ProtocolFailure,
+    Session,
+    StatusFailure,
+    Tree,
+    commands,
+    connect,
+    protocol,
+    queries,
+)
 from conformance.client.connection import message_status
 from conformance.client.message import HEADER_SIZE, Request
 from conformance.client.protocol import RELATED_FILE_ID
@@ -19,13 +32,16 @@ from conformance.servers import StartedServer
 
 MIB: Final = 1 << 20
 RUN_SECONDS: Final = 2.0
-"""A run stops early after this long, so that slow servers cost no more than fast ones."""
+"""A run stops early after this long unless asked otherwise, so that slow servers cost no more than fast ones."""
 LIST_SECONDS: Final = 6.0
 """A listing that is not complete by then counts with what it has."""
 ANSWER_SECONDS: Final = 20.0
 """The longest wait for one reply."""
-CLIENT_SECONDS: Final = 60.0
+CLIENT_SECONDS: Final = 30.0
 """The longest a run of smbclient may take."""
+CONNECTIONS: Final = 32
+CLIENTS: Final = 4
+"""Processes that the connections are shared among: one alone would be the limit."""
 SEED: Final = 1
 LISTED: Final = 10_000
 _OFFSET: Final = Struct("<Q")
@@ -47,6 +63,7 @@ class Target:
     smbclient: tuple[str, ...]
     size: int
     files: int
+    seconds: float = RUN_SECONDS
 
     def connect(self) -> Session:
         """A new logged-on session."""
@@ -92,7 +109,7 @@ def _pipeline(target: Target, tree: Tree, requests: list[Request], offsets: list
             raise CannotError(f"a reply about another count than {span} bytes")
         frames.append(waiting.pop(message_id))
         done += 1
-        if time.monotonic() - begun > RUN_SECONDS:
+        if time.monotonic() - begun > target.seconds:
             position = len(offsets)
     return Sample(done * span / (1 << 30), meter.stop())
 
@@ -148,7 +165,7 @@ def random_read(depth: int) -> Workload:
 def _each(target: Target, tree: Tree, action: Callable[[Tree, int], None]) -> Sample:
     """Does an action for file 0, 1, 2, ... until the files or the time run out."""
     meter, begun, done = Meter(target.server), time.monotonic(), 0
-    while done < target.files and time.monotonic() - begun < RUN_SECONDS:
+    while done < target.files and time.monotonic() - begun < target.seconds:
         action(tree, done)
         done += 1
     return Sample(done / 1000, meter.stop())
@@ -195,17 +212,19 @@ def stat_compound(target: Target) -> Sample:
     _fresh(target, bytes(1024))
 
     def action(tree: Tree, number: int) -> None:
-        name = f"small\\f{number}"
-        chain = [
-            commands.create(name, access=protocol.READ_ATTRIBUTES, disposition=protocol.OPEN),
-            queries.query_info(RELATED_FILE_ID, protocol.INFO_FILE, queries.FILE_NETWORK_OPEN, 56),
-            commands.close(RELATED_FILE_ID),
-        ]
-        for reply in tree.call_compound(chain):
+        for reply in tree.call_compound(_stat_chain(number)):
             reply.check()
 
     with target.connect() as session:
         return _each(target, session.tree("data"), action)
+
+
+def _stat_chain(number: int) -> list[Request]:
+    return [
+        commands.create(f"small\\f{number}", access=protocol.READ_ATTRIBUTES, disposition=protocol.OPEN),
+        queries.query_info(RELATED_FILE_ID, protocol.INFO_FILE, queries.FILE_NETWORK_OPEN, 56),
+        commands.close(RELATED_FILE_ID),
+    ]
 
 
 def delete_small(target: Target) -> Sample:
@@ -242,7 +261,7 @@ def list_many(target: Target) -> Sample:
 def connect_logon(target: Target) -> Sample:
     """Connect, NEGOTIATE, logon, TREE_CONNECT, hang up; the amount is thousands of logons."""
     meter, begun, done = Meter(target.server), time.monotonic(), 0
-    while done < 50 and time.monotonic() - begun < RUN_SECONDS:
+    while done < 50 and time.monotonic() - begun < target.seconds:
         with target.connect() as session:
             session.tree("data")
         done += 1
@@ -280,6 +299,79 @@ def smbclient(verb: str) -> Workload:
     return run
 
 
+def mixed(target: Target) -> Sample:
+    """32 connections, each with one small request under way: 4 KiB reads, 4 KiB writes, open-query-close in one."""
+    _fresh(target, bytes(1024))
+    context = multiprocessing.get_context("fork")
+    begin = context.Event()
+    ends = [context.Pipe(duplex=False) for _ in range(CLIENTS)]
+    processes = [
+        context.Process(target=_mix, args=(target, number, begin, theirs), daemon=True)
+        for number, (_, theirs) in enumerate(ends)
+    ]
+    for process in processes:
+        process.start()
+    try:
+        for ours, theirs in ends:
+            theirs.close()
+            _told(ours)
+        meter = Meter(target.server)
+        begin.set()
+        done = sum(_told(ours) for ours, _ in ends)
+        for process in processes:  # their CPU counts once they are waited for
+            process.join(ANSWER_SECONDS)
+        return Sample(done / 1000, meter.stop())
+    finally:
+        for process in processes:
+            process.kill()
+            process.join()
+
+
+def _told(end: Connection) -> int:
+    """What a client process says. Raises CannotError with its reason."""
+    if not end.poll(ANSWER_SECONDS):
+        raise CannotError("a client of 32 connections does not answer")
+    try:
+        said = end.recv()
+    except EOFError:
+        raise CannotError("a client of 32 connections has ended") from None
+    if isinstance(said, str):
+        raise CannotError(said)
+    return int(said)
+
+
+def _mix(target: Target, number: int, begin: Event, told: Connection) -> None:
+    """One client process: says 0 when its connections stand, and at the end how many requests were answered."""
+    try:
+        chooser, done = random.Random(number), 0
+        trees = [target.connect().tree("data") for _ in range(CONNECTIONS // CLIENTS)]
+        files = [tree.open("big.bin") for tree in trees]
+        written = [tree.create(f"small\\w{number}-{index}") for index, tree in enumerate(trees)]
+        told.send(0)
+        begin.wait(ANSWER_SECONDS)
+        until = time.monotonic() + target.seconds
+        while time.monotonic() < until:
+            sent = []
+            for index, tree in enumerate(trees):
+                offset = chooser.randrange(target.size // 4096) * 4096
+                match chooser.randrange(4):
+                    case 0:
+                        chain = _stat_chain(chooser.randrange(target.files))
+                        ids = tree.session.connection.submit_compound([tree.request(each) for each in chain])
+                    case 1:
+                        ids = [tree.submit(commands.write(written[index].file_id, offset % MIB, bytes(4096)))]
+                    case _:
+                        ids = [tree.submit(commands.read(files[index].file_id, offset, 4096))]
+                sent.append(ids)
+            for tree, ids in zip(trees, sent, strict=True):
+                for message_id in ids:
+                    tree.session.connection.wait(message_id).check()
+                done += 1
+        told.send(done)
+    except (ProtocolFailure, StatusFailure, OSError) as error:
+        told.send(str(error) or type(error).__name__)
+
+
 WORKLOADS: Final[dict[str, tuple[Workload, str]]] = {
     "seqread_1M_d1": (sequential_read(1), "GiB"),
     "seqread_1M_d8": (sequential_read(8), "GiB"),
@@ -293,6 +385,7 @@ WORKLOADS: Final[dict[str, tuple[Workload, str]]] = {
     "list_10000": (list_many, "kop"),
     "delete": (delete_small, "kop"),
     "connect": (connect_logon, "kop"),
+    "mixed_32": (mixed, "kop"),
     "smbclient_get": (smbclient("get"), "GiB"),
     "smbclient_put": (smbclient("put"), "GiB"),
 }

@@ -1,6 +1,5 @@
 """The last close of a large file without a name: it frees every block, so a thread does it and nobody waits."""
 
-import errno
 import logging
 import os
 import stat
@@ -43,7 +42,7 @@ def _close(fd: int) -> None:
     try:
         os.close(fd)
     except OSError as error:
-        log.info("the close of a deleted file: %s", os.strerror(error.errno or errno.EIO))
+        log.info("the close of a deleted file: %s", error.strerror)
 
 
 class Nameless:
