@@ -36,6 +36,8 @@ SYSTEM_PACKAGES = {
 }
 # sbin is not on an ordinary user's PATH, and that is where Debian keeps smbd.
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+# Whether it works: figures of so short a run mean nothing, and nobody compares them.
+BENCH_WORDS = ("--rounds", "1", "--seconds", "0.2", "--mib", "64", "--servers", "ours", "--modes", "plain,encrypted")
 STEP_SECONDS = 3600  # a step that takes longer hangs; the full conformance matrix needs some minutes
 STOP_SECONDS = 10  # what a stopped step gets to take its own servers down
 # Debian asks this program before it starts a service; 101 is "no". Else installing samba would open port 445.
@@ -76,6 +78,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
         chosen += [
             Step("links", ("conformance/links/run.py",), ("smbclient",)),
             Step("trees", ("conformance/trees/run.py",)),
+            Step("bench", ("conformance/bench/run.py", *BENCH_WORDS)),
             Step("latency", ("conformance/latency/run.py", "--seconds", "0.5")),
             Step("memory", ("conformance/sharing/memory_bars.py", "--seconds", "10", "--gib", "0.25")),
             Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),

@@ -33,7 +33,7 @@ TITLES: Final = {
 }
 _LEFT: Final = 190
 _PANEL: Final = 250
-_BAR: Final = 9
+_BAR: Final = 11
 _GAP: Final = 8
 _TOP: Final = 74
 _FULL: Final = 2.0  # where the scale ends; a longer bar is cut and says its number
@@ -89,11 +89,15 @@ def _bars(rows: Sequence[Row], mode: str, workload: str, servers: Sequence[str],
         share = ratios(rows, mode, workload, name)
         y = top + number * _BAR
         if share is None:
-            yield f'<text class="small" x="{left + 3}" y="{y + 8}">cannot</text>'
+            yield f'<text class="small" x="{left + 3}" y="{y + 9}">cannot</text>'
             continue
         long = min(share[0], _FULL) * _SCALE
         yield f'<rect x="{left}" y="{y}" width="{long:.1f}" height="{_BAR - 1}" fill="{SHOWN[name][1]}"/>'
-        yield f'<text class="small" x="{left + long + 3:.1f}" y="{y + 8}">{share[0]:.2g}</text>'
+        yield f'<text class="small" x="{left + long + 3:.1f}" y="{y + 9}">{_number(share[0])}</text>'
+
+
+def _number(share: float) -> str:
+    return f"{share:.0f}" if share >= 10 else f"{share:.2f}"
 
 
 def ratios(rows: Sequence[Row], mode: str, workload: str, name: str) -> tuple[float, float] | None:

@@ -50,8 +50,12 @@ def told(about: dict[str, object]) -> str:
     versions = ", ".join(f"{name} {value}" for name, value in found.items()) if isinstance(found, dict) else ""
     return (
         f"{str(about['date'])[:10]}, {about['cores']} cores of {about['cpu']}, Linux {about['kernel']}, "
-        f"Python {about['python']}, {versions}, shares in memory, median of {about['rounds']} rounds"
+        f"Python {about['python']}, {versions}, shares in memory, {_rounds(about['rounds'])}"
     ).replace("Version ", "")
+
+
+def _rounds(count: object) -> str:
+    return "one round" if count == 1 else f"median of {count} rounds"
 
 
 def section(rows: Sequence[Row], caption: str, command: str, picture: Path) -> str:
