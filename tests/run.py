@@ -78,7 +78,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
         chosen += [
             Step("links", ("conformance/links/run.py",), ("smbclient",)),
             Step("trees", ("conformance/trees/run.py",)),
-            Step("bench", ("conformance/bench/run.py", *BENCH_WORDS)),
+            Step("bench", ("conformance/bench/run.py", *BENCH_WORDS), ("smbclient",)),
             Step("latency", ("conformance/latency/run.py", "--seconds", "0.5")),
             Step("memory", ("conformance/sharing/memory_bars.py", "--seconds", "10", "--gib", "0.25")),
             Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),

@@ -195,6 +195,8 @@ class TcpTransport:
             self._reading = True
 
     def _readable(self) -> None:
+        if self._turn_is_over:  # what there is already comes first, in `_next_turn`
+            return
         self._in_batch = True
         try:
             self._receive()
@@ -238,7 +240,6 @@ class TcpTransport:
                 self._pause()
                 break
             if self._answered > TURN_LIMIT:
-                self._pause()
                 self._turn_is_over = True
                 self._loop.call_soon(self._next_turn)
                 break
@@ -357,19 +358,18 @@ class TcpTransport:
         if not self._queue:
             self._loop.remove_writer(self._fd)
             self._writing = False
-        if not self._reading and not self._turn_is_over and self._queued <= QUEUE_LIMIT // 2:
-            self._take_waiting()
+        if not self._reading and self._queued <= QUEUE_LIMIT // 2:
+            self._resume()
+            if self._reading:
+                self._take_waiting()
 
     def _next_turn(self) -> None:
         self._turn_is_over = False
-        if self._queued <= QUEUE_LIMIT // 2 or not self._writing:  # else `_writable` goes on
+        if self._reading:
             self._take_waiting()
 
     def _take_waiting(self) -> None:
         """Frames may be waiting in the buffer, and no event will tell of them."""
-        self._resume()
-        if not self._reading:
-            return
         self._in_batch = True
         try:
             self._take_frames(memoryview(self._rest), len(self._rest))
