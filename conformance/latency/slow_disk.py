@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 
 from smbserver.backend.base import Backend, Handle, Located
 from smbserver.config.settings import Settings, ShareSettings
-from smbserver.nt.descriptor import Descriptor
 from smbserver.server import Server
 
 SLOW: Final = "slow"
@@ -75,15 +74,11 @@ class SlowBackend:
         """See `backend.base.Backend`."""
         return self._wrapped(located, self._backend.open(located, read, write))
 
-    def create_file(
-        self,
-        located: Located,
-        attributes: int,
-        creation_time: int | None = None,
-        descriptor: Descriptor | None = None,
-    ) -> Handle:
+    def create_file(self, located: Located, *arguments: object, **named: object) -> Handle:
         """See `backend.base.Backend`."""
-        return self._wrapped(located, self._backend.create_file(located, attributes, creation_time, descriptor))
+        # Whatever the contract has besides; it is passed on as it came.
+        made = self._backend.create_file(located, *arguments, **named)  # type: ignore[arg-type]
+        return self._wrapped(located, made)
 
 
 async def _serve(ready: str, shares: tuple[ShareSettings, ...], user: tuple[str, str]) -> None:
