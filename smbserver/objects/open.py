@@ -272,7 +272,7 @@ class Open:
             log.info("no write time at the close of %r: %s", "\\".join(self.path), error)
         if self.delete_on_close and not self.state.delete_pending and not self.holder.unlinked:
             self.state.set_delete(self.holder.path, self.backend, self.tree.acting)
-        if self.posix_delete and self.state.delete_pending and self.state.is_shared:
+        if self.state.delete_pending and self.state.is_shared and (self.posix_delete or self._only_posix_stay()):
             self._unlink(files)
         if self.cursor is not None:
             self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
@@ -327,6 +327,11 @@ class Open:
             change = Change(ACTION_MODIFIED_STREAM, self.state.changes, stream)
             self.state.changes = 0
             files.watches.report_content(self.backend, change)
+
+    def _only_posix_stay(self) -> bool:
+        """Whether all others who have the file open are of POSIX: those do not keep its name (as Samba has it)."""
+        others = (holder.owner for holder in self.state.holders if holder is not self.holder)
+        return not self.state.streams and all(isinstance(other, Open) and other.is_posix for other in others)
 
     def _unlink(self, files: FileTable) -> None:
         """The name goes with this open; the others go on without it ([MS-FSCC] 2.4.12, POSIX semantics)."""

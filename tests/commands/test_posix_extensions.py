@@ -455,6 +455,19 @@ def test_disposition_is_posix_as_well(world: World, tree: Tree) -> None:
     reader.close()
 
 
+def test_who_has_it_open_by_posix_keeps_no_name(world: World, tree: Tree) -> None:
+    windows = world.tree()
+    file = windows.create("file", CREATE_NEW)
+    file.close()
+    with windows.open("file") as other, opened(tree, "file") as reader:
+        with windows.open("file", access=DELETE) as file:
+            file.set(INFO_FILE, 13, b"\1")
+        assert os.listdir(world.data) == ["file"], "somebody of Windows has it open"
+        other.close()
+        assert os.listdir(world.data) == []
+        assert posix.decode_info(reader.query(INFO_FILE, posix.INFORMATION)).facts.links == 0
+
+
 def test_who_does_not_share_deleting_stands_in_the_way(world: World, tree: Tree) -> None:
     made(tree, "file").close()
     with world.tree().open("file", share=SHARE_READ | SHARE_WRITE):
