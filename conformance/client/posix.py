@@ -11,7 +11,8 @@ NEGOTIATE: Final = (0x100, EXTENSIONS)
 """The negotiate context, for `Options.extra_contexts`."""
 
 INFORMATION: Final = 100
-NO_MODE: Final = 0xFFFFFFFF
+NO_MODE: Final = 0xFFFF
+"""What Linux's client sends with an open that is to make nothing."""
 TYPE_FILE: Final = 0
 TYPE_DIRECTORY: Final = 1
 TYPE_SYMLINK: Final = 2

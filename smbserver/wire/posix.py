@@ -18,7 +18,8 @@ CONTEXT: Final = bytes.fromhex("93AD25509CB411E7B42383DE968BCD7C")
 INFORMATION: Final = 100
 """The class of a file, of a directory's entries, and of a volume."""
 
-NO_MODE: Final = 0xFFFFFFFF  # Linux sends it with every open that is to make nothing
+NO_MODE: Final = 0xFFFF  # Linux sends it with every open that is to make nothing; its modes have 16 bits
+_NO_MODES: Final = (NO_MODE, 0xFFFFFFFF)  # Samba's
 PERMISSIONS: Final = 0o7777
 
 # Behind the bits of chmod: what a file is. Linux before 6.13 ignores them and goes by the attributes.
@@ -56,7 +57,7 @@ def decode_mode(data: bytes) -> int | None:
     if len(data) != _MODE.size:
         raise WireError(f"a mode of {len(data)} bytes")
     mode = int(_MODE.unpack(data)[0])
-    return None if mode == NO_MODE else mode & PERMISSIONS
+    return None if mode in _NO_MODES else mode & PERMISSIONS
 
 
 def encode_mode(mode: int | None) -> bytes:

@@ -104,6 +104,8 @@ def test_a_mode() -> None:
     assert posix.decode_mode(posix.encode_mode(0o644)) == 0o644
     assert posix.decode_mode(posix.encode_mode(0o100644)) == 0o644, "Linux sends the type with it"
     assert posix.decode_mode(posix.encode_mode(None)) is None
+    assert posix.decode_mode(bytes.fromhex("ffff0000")) is None, "a umode_t of -1, as Linux sends it"
+    assert posix.decode_mode(bytes.fromhex("ffffffff")) is None, "SMB_MODE_NO_CHANGE of Samba"
     for data in (b"", b"000", b"00000"):
         with pytest.raises(WireError):
             posix.decode_mode(data)
