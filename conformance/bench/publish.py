@@ -16,6 +16,13 @@ from conformance.bench.picture import BASE, SHOWN, TITLES, ratios, svg  # noqa: 
 from conformance.bench.results import Row, middle  # noqa: E402 - needs the path set above
 
 PICTURE: Final = REPOSITORY / "conformance" / "bench" / "speed.svg"
+PATHS: Final = {
+    "--json": "FILE",
+    "--compiled": "DIR",
+    "--directory": "DIR",
+    "--python": "PYTHON",
+    "--impacket-python": "PYTHON",
+}
 BEGIN: Final = "<!-- speed: written by conformance/bench/publish.py -->"
 END: Final = "<!-- end of speed -->"
 
@@ -31,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rows = [Row(**each) for each in document["rows"]]
     caption = told(document["about"])
     options.svg.write_text(svg(rows, caption))
-    text = section(rows, caption, document["about"]["command"], options.svg)
+    text = section(rows, caption, shown_command(document["about"]["command"]), options.svg)
     if options.readme is None:
         print(text)
         return 0
@@ -42,6 +49,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     head, tail = before.split(BEGIN)[0], before.split(END)[1]
     options.readme.write_text(head + text + tail)
     return 0
+
+
+def shown_command(command: str) -> str:
+    """The command without the paths of one machine."""
+    words = command.split()
+    for number, word in enumerate(words[:-1]):
+        if word in PATHS:
+            words[number + 1] = PATHS[word]
+    return " ".join(words)
 
 
 def told(about: dict[str, object]) -> str:

@@ -30,7 +30,7 @@ ABOUT = {
     "python": "3.11",
     "rounds": 1,
     "versions": {"smbd": "Version 4.17"},
-    "command": "python run.py",
+    "command": "python run.py --compiled /home/ann/build --rounds 1",
 }
 
 
@@ -60,6 +60,7 @@ def test_the_readme_is_written_between_its_marks(tmp_path: Path, capsys: pytest.
     assert "old" not in once
     assert "| delete | 400 us, 1000/s | 0.50 (2.00) | - |" in once
     assert "smbd 4.17" in once
+    assert "`python run.py --compiled DIR --rounds 1`" in once
     assert publish.main(words) == 0
     assert readme.read_text() == once
     readme.write_text("no marks")
