@@ -15,7 +15,7 @@ LARGE: Final = 16 << 20  # allocated bytes; below, the close takes a few millise
 _BLOCK: Final = 512  # unit of st_blocks
 _KEPT: Final = 64  # files whose names are gone and that others may still have open
 
-_thread = ThreadPoolExecutor(1, "smbserver-close")
+_closer = ThreadPoolExecutor(1, "smbserver-close")
 
 
 def is_large(state: os.stat_result) -> bool:
@@ -35,7 +35,7 @@ def hold(name: str, directory: int) -> int:
 
 def close(fd: int) -> None:
     """Close in the thread."""
-    _thread.submit(_close, fd)
+    _closer.submit(_close, fd)
 
 
 def _close(fd: int) -> None:

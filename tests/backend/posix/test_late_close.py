@@ -82,6 +82,6 @@ def test_what_a_rename_replaces_is_freed_late(backend: PosixBackend, late: list[
 def test_the_thread_closes(tmp_path: Path) -> None:
     fd = os.open(tmp_path, os.O_RDONLY)
     late_close.close(fd)
-    late_close._thread.submit(int).result(20.0)  # behind it in the same thread
+    late_close._closer.submit(int).result(20.0)  # behind it in the same thread
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
