@@ -82,6 +82,7 @@ class AsyncioRuntime:
         self._loop = loop
         self._users = users
         self._threads = IoThreads(loop)
+        self.seconds = time.monotonic
 
     def now(self) -> int:
         """The present as FILETIME."""

@@ -62,6 +62,10 @@ class ManualRuntime:
         """The present as FILETIME."""
         return self.time
 
+    def seconds(self) -> float:
+        """The same time, in seconds."""
+        return self.time / FILETIME_SECOND
+
     def random(self, count: int) -> bytes:
         """The next bytes of a fixed sequence."""
         self._drawn += 1

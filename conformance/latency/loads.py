@@ -94,6 +94,19 @@ def flush(place: Place) -> None:
             file.flush()
 
 
+def throttled(place: Place) -> None:
+    """Writes more than the disk can take: 64 KiB, eight under way, each held back."""
+    with place.session() as session:
+        tree = session.tree("slow")
+        file = tree.create(f"{SLOW}.written")
+        data = bytes(65536)
+        _round(
+            tree,
+            [commands.write(file.file_id, number * 65536, data) for number in range(8)],
+            lambda: commands.write(file.file_id, 0, data),
+        )
+
+
 def copy(place: Place) -> None:
     """Copies a file on the server, 16 MiB in each request, over the same target again and again."""
     with place.session() as session:
@@ -186,6 +199,7 @@ def write(place: Place) -> None:
 LOADS: Final[dict[str, Callable[[Place], None]]] = {
     "cold": cold,
     "flush": flush,
+    "throttled": throttled,
     "copy": copy,
     "list": listing,
     "delete": delete,

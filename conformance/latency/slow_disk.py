@@ -1,7 +1,7 @@
 """Starts the server with a store whose disk is slow: `-m conformance.latency.slow_disk READY SHARE=DIR USER PASSWORD`.
 
-For tests only. The store is the posix one; files whose names begin with SLOW are never in the cache, and their reads
-and flushes take their time; those that begin with UNCACHED are never in the cache either, on a disk that is quick.
+For tests only. The store is the posix one; files whose names begin with SLOW are never in the cache, and their reads,
+writes and flushes take their time; those that begin with UNCACHED are never in the cache either, on a quick disk.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ UNCACHED: Final = "uncached"
 SEEK_SECONDS: Final = 0.05
 BYTES_PER_SECOND: Final = 4 << 20
 FLUSH_SECONDS: Final = 0.5
+WRITE_SECONDS: Final = 0.1
 
 
 class SlowHandle:
@@ -47,6 +48,12 @@ class SlowHandle:
         if self._is_slow:
             time.sleep(SEEK_SECONDS + length / BYTES_PER_SECOND)
         return self._handle.read_blocking(length, offset)
+
+    def write(self, data: memoryview | bytes, offset: int) -> None:
+        """A write that the kernel holds back, because there is more to write than the disk can take."""
+        if self._is_slow:
+            time.sleep(WRITE_SECONDS)
+        self._handle.write(data, offset)
 
     def sync(self) -> None:
         """A flush, late."""

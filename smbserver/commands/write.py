@@ -1,9 +1,12 @@
 """WRITE ([MS-SMB2] 3.3.5.13)."""
 
+from typing import Final
+
 from smbserver.connection.work import Pending, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_WRITTEN
+from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
 from smbserver.wire import write as wire
 
@@ -11,9 +14,15 @@ _LAST_OFFSET = 0x7FFFFFFFFFFFFFFF
 # MaxFileSize of [MS-FSA] 2.1.1.1, as NTFS has it. Beyond it nothing is written, as Windows and Samba do.
 _LAST_BYTE = 0xFFFFFFF0000
 _SMB_3_0 = 0x0300
+# A write into the page cache that took this long has waited for a disk, as the kernel makes who writes more than that
+# can take. For a while the writes of the share then wait in threads.
+_SLOW: Final = 0.02  # seconds
+_SLOW_FOR: Final = 1.0
+# Bytes of a share that may wait so. Beyond it the loop itself waits: nothing else makes clients send less.
+_MAX_BEHIND: Final = 64 * 1024 * 1024
 
 
-def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
+def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None] | Pending[float]:
     """Into the page cache at once; with write-through the answer waits for the disk. A pipe takes it as it comes."""
     opened = work.need_open()
     length = len(request.data)
@@ -44,10 +53,49 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None]:
         server = work.connection.server
         if server.policy.deferred_write_time:
             opened.defer_write_time(server.runtime.now)
+        share, clock = opened.tree.share, server.runtime.seconds
+        begun = clock()
+        if begun < share.slow_until and not opened.holder.stream and share.behind < _MAX_BEHIND:
+            return _write_in_thread(request, work, opened)
         try:
             opened.handle.write(request.data, offset)
         finally:  # on a full disk a part of it may stand there
             opened.changed(FILTER_WRITTEN)
+            ended = clock()
+            if ended - begun > _SLOW:
+                share.slow_until = ended + _SLOW_FOR
     if request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH:
         return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
     return Reply([wire.encode_response(length)])
+
+
+def _write_in_thread(request: wire.WriteRequest, work: Work, opened: Open) -> Pending[float]:
+    """The same where the disk is behind; what must be known beforehand has been checked."""
+    handle, share, clock = opened.handle, opened.tree.share, work.connection.server.runtime.seconds
+    data, offset = request.data, request.offset
+    syncs = request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH
+
+    def run() -> float:
+        begun = clock()
+        handle.write(data, offset)
+        took = clock() - begun
+        if syncs:
+            handle.sync()
+        return took
+
+    def reply(took: float) -> Reply:
+        if took > _SLOW:
+            share.slow_until = clock() + _SLOW_FOR
+        return Reply([wire.encode_response(len(data))])
+
+    opened.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
+
+    def done(_: object) -> None:
+        share.behind -= len(data)
+        if not opened.is_closed:
+            opened.changed(FILTER_WRITTEN)
+
+    share.behind += len(data)
+    pending = work.offload(run, reply)
+    pending.waiter.when_done(done)
+    return pending

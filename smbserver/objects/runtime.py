@@ -14,6 +14,9 @@ class Runtime(Protocol):
     def now(self) -> int:
         """The present as FILETIME."""
 
+    def seconds(self) -> float:
+        """Of a clock that only goes forward, from no particular time."""
+
     def random(self, count: int) -> bytes:
         """Unpredictable bytes."""
 

@@ -15,6 +15,7 @@ class Share:
 
     __slots__ = (
         "backend",
+        "behind",
         "comment",
         "encrypt",
         "group",
@@ -24,6 +25,7 @@ class Share:
         "name",
         "owner",
         "read_only",
+        "slow_until",
         "snapshots",
     )
 
@@ -49,6 +51,8 @@ class Share:
         self.owner = owner
         self.group = group
         self.snapshots = snapshots
+        self.slow_until = 0.0  # seconds of the runtime's clock: until then writes wait for the disk
+        self.behind = 0  # bytes that wait so
         self.hide_unreadable = hide_unreadable
         self.keep_acl_flags = keep_acl_flags
         self.has_streams = streams and backend is not None and backend.has_streams

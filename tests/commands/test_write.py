@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from conformance.client import commands
 from conformance.client.protocol import APPEND_DATA, DIRECTORY_FILE, GENERIC_ALL, GENERIC_READ, OPEN_IF, NoAnswer
 from conformance.client.session import File
+from smbserver.backend.posix.handle import PosixHandle
+from smbserver.commands import write as write_command
 from smbserver.nt import status
-from tests.harness import World
+from tests.harness import FILETIME_SECOND, World
 
 WRITE_THROUGH = 1
 
@@ -62,3 +66,69 @@ def test_write_through_waits_for_the_disk(world: World, flags: int, options: int
         file.tree.session.connection.wait(message)
     world.runtime.run_offloaded()
     assert commands.decode_write(file.tree.session.connection.wait(message).check()) == 1
+
+
+@pytest.fixture
+def behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that holds every write back for a twentieth of a second."""
+    write = PosixHandle.write
+
+    def slow(self: PosixHandle, data: memoryview | bytes, offset: int) -> None:
+        world.runtime.time += FILETIME_SECOND // 20
+        write(self, data, offset)
+
+    monkeypatch.setattr(PosixHandle, "write", slow)
+
+
+def test_where_the_disk_is_behind_writes_wait_in_threads(world: World, behind: None) -> None:
+    file = world.tree().open("file", access=GENERIC_ALL, disposition=OPEN_IF)
+    connection = file.tree.session.connection
+    world.runtime.hold_offloaded = True
+    assert file.write(0, b"first") == 5
+    share = world.shares[0]
+    for _ in range(30):  # longer than a second: a slow write in a thread says that it goes on
+        message = file.tree.submit(commands.write(file.file_id, 0, b"second"))
+        assert share.behind == 6
+        with pytest.raises(NoAnswer):
+            connection.wait(message)
+        world.runtime.run_offloaded()
+        assert commands.decode_write(connection.wait(message).check()) == 6
+    assert (world.data / "file").read_bytes() == b"second"
+    assert share.behind == 0
+    world.runtime.advance(2.0)
+    assert file.write(0, b"third ") == 6
+    assert not world.runtime.offloaded
+
+
+def test_too_much_behind_is_written_at_once(world: World, behind: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_command, "_MAX_BEHIND", 10)
+    file = world.tree().open("file", access=GENERIC_ALL, disposition=OPEN_IF)
+    world.runtime.hold_offloaded = True
+    file.write(0, b"first")
+    waiting = [file.tree.submit(commands.write(file.file_id, 0, b"waits")) for _ in range(2)]
+    assert file.write(5, b"at once") == 7
+    world.runtime.run_offloaded()
+    for message in waiting:
+        file.tree.session.connection.wait(message).check()
+    assert (world.data / "file").read_bytes() == b"waitsat once"
+
+
+def test_closed_and_failed_behind(world: World, behind: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = world.tree().open("file", access=GENERIC_ALL, disposition=OPEN_IF)
+    world.runtime.hold_offloaded = True
+    file.write(0, b"first")
+    last = file.tree.submit(commands.write(file.file_id, 0, b"last!", WRITE_THROUGH))
+    file.close()
+    world.runtime.run_offloaded()
+    file.tree.session.connection.wait(last).check()
+    assert (world.data / "file").read_bytes() == b"last!"
+
+    def full(self: PosixHandle, data: memoryview | bytes, offset: int) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    again = file.tree.open("file", access=GENERIC_ALL, disposition=OPEN_IF)
+    monkeypatch.setattr(PosixHandle, "write", full)
+    failing = again.tree.submit(commands.write(again.file_id, 0, b"x"))
+    world.runtime.run_offloaded()
+    assert again.tree.session.connection.wait(failing).status == status.DISK_FULL
+    assert world.shares[0].behind == 0
