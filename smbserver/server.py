@@ -32,9 +32,11 @@ from smbserver.backend.posix import (
     PosixBackend,
     PosixSnapshots,
     SnapshotPattern,
+    measure,
     own_user,
 )
 from smbserver.backend.quota_file import quota_store
+from smbserver.backend.size_limit import SizeLimited, SizeLimitedDisk
 from smbserver.config.password_rewrite import rewrite_password
 from smbserver.config.settings import MAX_SERVER_NAME, Settings, ShareSettings
 from smbserver.connection.connection import Connection
@@ -387,7 +389,10 @@ def _begin(users: FsUsers) -> None:
 
 def _open_share(share: ShareSettings, runtime: AsyncioRuntime, users: FsUsers | None) -> Share:
     if share.in_memory:
-        return _made_share(share, MemoryBackend(runtime.now))
+        memory = MemoryBackend(runtime.now, plain_streams=share.plain_streams)
+        if share.size_limit:
+            return _made_share(share, SizeLimited(memory, share.size_limit, memory.measure, runtime.now))
+        return _made_share(share, memory)
     try:
         creation = Creation(share.file_mode, share.directory_mode)
         open_store = partial(
@@ -397,6 +402,7 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, users: FsUsers | 
             own_rights=None if users is None else users.as_server,
             hidden=HiddenNames(share.hide_files),
             symlinks=share.symlinks,
+            plain_streams=share.plain_streams,
         )
         backend = open_store(share.path)
     except FileNotFoundError:
@@ -416,7 +422,17 @@ def _open_share(share: ShareSettings, runtime: AsyncioRuntime, users: FsUsers | 
     except BaseException:
         backend.close()
         raise
-    return _made_share(share, backend, owner, group, snapshots)
+    if not share.size_limit:
+        return _made_share(share, backend, owner, group, snapshots)
+    count = partial(measure, share.path)
+    try:
+        limited = SizeLimitedDisk(backend, share.size_limit, count, runtime.now)
+    except OSError as error:
+        backend.close()
+        raise ConfigError(f"share {share.name}: what is there cannot be counted: {error.strerror}") from None
+    if users is not None:
+        limited.usage.measure = partial(count, users.as_server)  # from threads that are nobody
+    return _made_share(share, limited, owner, group, snapshots)
 
 
 def _snapshots(share: ShareSettings, open_store: Callable[[str], PosixBackend]) -> PosixSnapshots | None:
@@ -450,6 +466,8 @@ def _made_share(
         share.hide_unreadable,
         share.keep_acl_flags,
         share.streams,
+        share.apple_double,
+        share.time_machine,
     )
 
 

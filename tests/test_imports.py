@@ -141,6 +141,8 @@ TYPE_ONLY_EDGES: tuple[Row, ...] = ()
 INDEPENDENT = ("commands",)
 SHARED_INSIDE = (
     Row("commands.create", "commands.create_access", "the part of CREATE that is about rights"),
+    Row("commands.create", "commands.apple_double", "what is done before a stream is opened"),
+    Row("commands.query_directory", "commands.apple_double", "and before a listing"),
     Row("commands.query_directory", "commands.apple_entries", "what Apple's client finds in a listing"),
     Row("commands.create", "commands.create_apple", "the part of CREATE that is about Apple's extensions"),
     Row("commands.create", "commands.create_posix", "the part of CREATE that is about POSIX extensions"),
@@ -217,6 +219,8 @@ RESTRICTED = (
     Row("transport.tcp", "os", "sendfile"),
     Row("backend.posix.handle", "fcntl", "O_NOATIME for who does not want the access time moved"),
     Row("backend.memory", "threading", "its data and its accounts are changed by threads too"),
+    Row("backend.limited_handle", "threading", "one file is written and copied into by several"),
+    Row("backend.usage", "threading", "copies take from the account in threads, and a count has one of its own"),
     Row("backend.posix.file_ioctls", "fcntl", "shared blocks, and the flag of compression"),
     Row("backend.posix.stream_store", "threading", "threads copy what the loop changes"),
     Row("backend.posix.lock_mirror", "fcntl", "the locks that local programs see"),

@@ -10,6 +10,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from conformance.client.protocol import (
     StatusFailure,
 )
 from smbserver.auth.accounts import nt_hash
+from smbserver.backend.size_limit import SizeLimited
 from smbserver.config.settings import Settings, ShareSettings
 from smbserver.errors import ConfigError
 from smbserver.nt import status
@@ -237,3 +239,24 @@ def test_a_program_that_only_root_may_read_serves_all_the_same(share_folder: Pat
     assert (share_folder / "file").stat().st_uid == ANN
     assert "ERROR" not in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+@needs_root
+def test_a_limit_counts_what_only_the_server_may_see(share_folder: Path) -> None:
+    """From a thread that is nobody as well, and before this one is."""
+    os.chown(share_folder, ANN, ANN)
+    (share_folder / "closed").mkdir(mode=0o700)
+    (share_folder / "closed" / "file").write_bytes(bytes(5000))
+    found: list[int] = []
+
+    async def serve() -> None:
+        async with Server(settings_for(share_folder, owner=str(ANN), size_limit=1 << 20)) as server:
+            store = server._shares[0].backend
+            assert isinstance(store, SizeLimited)
+            found.append(store.usage.used)
+            thread = threading.Thread(target=lambda: found.append(store.usage.measure()))
+            thread.start()
+            thread.join()
+
+    asyncio.run(serve())
+    assert found == [5000, 5000]

@@ -101,6 +101,7 @@ class Run:
         if self.options.server == "smbd":
             return SmbdServer(shares=folders, users=USERS, global_lines=SMBD_LINES)
         folders |= dict.fromkeys(suites.SHARES, folders[SHARE])
+        folders |= {name: self.scratch / str(number) / name for name in suites.FOLDERS}
         return OursServer(
             directory=self.options.directory,
             python=self.options.python,
@@ -112,6 +113,7 @@ class Run:
             share_options={
                 SHARE: f"snapshots={snapshots_of(folders[SHARE])}/{PATTERN}",
                 **suites.SHARES,
+                **suites.FOLDERS,
             },
         )
 

@@ -178,6 +178,9 @@ SETTINGS: Final = {
         f"--option=torture:twrp_stream={STREAM}",
         f"--option=torture:twrp_stream_size={len(STREAM_DATA)}",
     ),
+    # A second share over the same folder, and what becomes of a file that was taken apart.
+    "vfs.fruit.invalid AFP_AfpInfo": ("--option=torture:share2=plain_streams",),
+    "vfs.fruit_conversion.*": ("--option=torture:share2=apple_double", "--option=torture:delete_empty_adfiles=true"),
     "smb2.ea.*": ("--option=torture:acl_xattr_name=NTACL",),  # an attribute of the server's own
     "libsmbclient.*": (_SMB_URL + "{share}",),
     "libsmbclient.list_shares": (_SMB_URL,),
@@ -194,11 +197,17 @@ SHARES: Final = {
     "acls_non_canonical": "keep-acl-flags",
     "no_streams": "nostreams",
     "dosmode": "hide=.*|hidefile",
+    "plain_streams": "plain-streams",
+    "apple_double": "apple-double",
 }
+# Shares over folders of their own: whatever else is there would be counted.
+FOLDERS: Final = {"time_machine": "time-machine,size-limit=32K"}
 SENT_TO: Final = {
     "smb2.create_no_streams*": "no_streams",
     "smb2.acls_non_canonical*": "acls_non_canonical",
     "smb2.dosmode": "dosmode",
+    "vfs.fruit.OS X AppleDouble file conversion*": "apple_double",
+    "vfs.fruit_timemachine.*": "time_machine",
 }
 
 

@@ -13,13 +13,11 @@ from smbserver.backend.base import Handle, StreamHandle, Streams
 from smbserver.backend.stream_handle import StreamHandle as JoinedHandle
 from smbserver.errors import StatusError
 from smbserver.nt import status
-from smbserver.nt.finder_info import AFP_INFO_SIZE, AFP_SIGNATURE, FINDER_INFO
+from smbserver.nt.finder_info import AFP_INFO_SIZE, AFP_SIGNATURE, EMPTY_AFP_INFO, FINDER_INFO
 from smbserver.nt.metadata import StreamFacts
 from smbserver.nt.names import fold
 from smbserver.nt.stream_names import AFP_INFO, AFP_RESOURCE
 
-_VERSION: Final = b"\0\0\1\0"
-_EMPTY_INFO: Final = (AFP_SIGNATURE + _VERSION).ljust(AFP_INFO_SIZE, b"\0")
 _LEAST_WRITE: Final = 3
 _UNIT: Final = 4096
 _FOLDED_INFO: Final = fold(AFP_INFO)
@@ -57,7 +55,7 @@ class _AfpInfo:
 
     def read_blocking(self, length: int, offset: int) -> bytes | bytearray:
         """As `read`."""
-        return b"" if offset > AFP_INFO_SIZE else (self._stored().info() or _EMPTY_INFO)[:length]
+        return b"" if offset > AFP_INFO_SIZE else (self._stored().info() or EMPTY_AFP_INFO)[:length]
 
     def write(self, data: memoryview | bytes, offset: int) -> None:
         """What begins like the information is; without any of the Finder's the stream goes. OSError EINVAL."""

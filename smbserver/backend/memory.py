@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, NoReturn
 
 from smbserver.backend.apple_streams import AppleStreams
 from smbserver.backend.base import Identity, Located, LockMirror, Ranges, Streams
+from smbserver.backend.memory_measure import measured
 from smbserver.backend.memory_streams import MemoryStreams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.errors import StatusError, WireError
@@ -65,6 +66,18 @@ class _Node:
         self.descriptor: Descriptor | None = None
         self.streams: dict[str, _Entry] = {}  # by folded name
 
+    def reach(self) -> int:
+        """Bytes that a file has or was promised."""
+        return 0
+
+    def head(self, length: int) -> bytes:
+        """The first bytes of a file."""
+        return b""
+
+    def below(self) -> "list[_Entry]":
+        """What is in a directory."""
+        return []
+
 
 class _File(_Node):
     __slots__ = ("data", "reserved")
@@ -76,7 +89,15 @@ class _File(_Node):
 
     def units(self) -> int:
         """The room that the data take."""
-        return _units(max(len(self.data), self.reserved))
+        return _units(self.reach())
+
+    def reach(self) -> int:
+        """Bytes that the file has or was promised."""
+        return max(len(self.data), self.reserved)
+
+    def head(self, length: int) -> bytes:
+        """The first bytes."""
+        return bytes(self.data[:length])
 
 
 class _Directory(_Node):
@@ -87,6 +108,10 @@ class _Directory(_Node):
         self.entries: dict[str, _Entry] = {}  # by folded name
         self.gone: dict[str, tuple[str, int]] = {}  # by short name: the name that has gone, and when
         self.parent: _Directory | None = None
+
+    def below(self) -> "list[_Entry]":
+        """The entries now."""
+        return list(self.entries.values())
 
     def find(self, name: str, composed: bool) -> "_Entry | None":
         """The entry that this spelling means. What is not there under its own case is looked for one by one."""
@@ -361,7 +386,8 @@ class MemoryHandle:
 
     def streams(self) -> Streams:
         """What the node has."""
-        return AppleStreams(MemoryStreams(self._volume, self, self._open()))
+        stored = MemoryStreams(self._volume, self, self._open())
+        return stored if self._volume.plain_streams else AppleStreams(stored)
 
     def close(self) -> None:
         """Give the handle back, and the room when nobody else keeps the file."""
@@ -372,14 +398,18 @@ class MemoryHandle:
 
 
 class MemoryBackend:
-    """See `backend.base.Backend`. `now` gives the present as FILETIME; `size` is the bound in bytes."""
+    """See `backend.base.Backend`. `now` gives the present as FILETIME; `size` is the bound in bytes.
+
+    `plain_streams`: those of Apple's clients have no rules of their own.
+    """
 
     links = None
     read_only = False
     posix_semantics = False  # no modes, and one name for all its spellings
 
-    def __init__(self, now: Callable[[], int], size: int = DEFAULT_SIZE) -> None:
+    def __init__(self, now: Callable[[], int], size: int = DEFAULT_SIZE, plain_streams: bool = False) -> None:
         self.now = now
+        self.plain_streams = plain_streams
         self.lock = threading.RLock()  # copies and zeros are written by threads
         self._units = size // UNIT
         self._used = 0
@@ -662,6 +692,10 @@ class MemoryBackend:
         """The room in the units that writes are counted in."""
         free = self._units - self._used
         return VolumeSpace(UNIT, self._units, free, free)
+
+    def measure(self) -> int:
+        """Bytes that all files have, as `posix.measure` counts them."""
+        return measured(self._root)
 
     def close(self) -> None:
         """Nothing is held: the tree goes with the object."""

@@ -30,6 +30,11 @@ options of a share, behind a colon: --share /srv/in:owner=www-data,file-mode=066
   hide=.*|Thumbs.db     names that clients see as hidden files; default .*, and | alone for none
   hide-unreadable       listings leave out what one may not read
   keep-acl-flags        the flag AUTO_INHERITED of an ACL is kept as sent, though not asked for as Windows wants it
+  nostreams             files have no named streams
+  plain-streams         AFP_AfpInfo and AFP_Resource are streams like others, without the rules of macOS's server
+  apple-double          ._NAME of the same owner is taken apart into streams of NAME, and removed when they are stored
+  time-machine          Apple's clients are told that a flush reaches the disk, and offer the share for backups
+  size-limit=500G       all files together have no more than that; bands of sparse bundles count as whole ones
 
 local users: with --act-as-users the kernel checks each request as it would check that user's own programs. Users and
   their groups are read once, at the start. Root is nobody's local user.
@@ -54,7 +59,8 @@ configuration file (TOML; every key may be left out; relative paths start at the
   read_only = true              encrypt = false            comment = "no spoilers"
   owner = "www-data"            group = "www-data"         file_mode = "0664"           directory_mode = "2775"
   hide_files = ".*|Thumbs.db"   hide_unreadable = true      keep_acl_flags = false
-  streams = true
+  streams = true                plain_streams = false      apple_double = false         time_machine = false
+  size_limit = "500G"
   symlinks = "inside"           snapshots = "/srv/.snapshots/%Y%m%d-%H%M"               snapshots_local = false
   [[user]]                      once for each user
   name = "ann"                  password = "secret"        then the file must not be readable by others

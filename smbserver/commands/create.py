@@ -8,6 +8,7 @@ import errno
 from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink, StreamHandle
+from smbserver.commands.apple_double import double_of_stream, first
 from smbserver.commands.create_access import (
     check_delete_on_close,
     check_overwrite,
@@ -78,7 +79,7 @@ MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
 _TRIES: Final = 3  # when a local program swaps the file between look and open
 
 
-def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
+def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
     """Open what the request names."""
     tree = work.need_tree()
     session = work.need_session()
@@ -87,6 +88,10 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
     asked = request
     if request.contexts and is_posix(request):
         request = posix_request(request, work, tree)
+    if tree.share.apple_double:
+        slices = double_of_stream(request, work)
+        if slices is not None:  # and then there is no double, or one that stays
+            return first(slices, work, [], lambda: create(asked, work))
     durable = durable_request(request, work) if request.contexts and tree.share.backend is not None else None
     if durable is not None:
         known = known_open(durable, request, work)
@@ -116,7 +121,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None]:
         grant_durable(durable, work, opened, action)
         told += durable_response(durable, opened)
     if request.contexts and opened.pipe is None:
-        told += apple_context(request, session)
+        told += apple_context(request, session, tree.share)
         told += posix_context(request, opened, meta)
     return Reply([create_response(request, opened, action, meta, level, told).encode()])
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from smbserver.errors import WireError
 from smbserver.objects.session import Session
+from smbserver.objects.share import Share
 from smbserver.wire import apple
 from smbserver.wire import create as wire
 
@@ -18,7 +19,7 @@ CAPABILITIES: Final = (
 MODEL: Final = "MacSamba"
 
 
-def apple_context(request: wire.CreateRequest, session: Session) -> list[tuple[bytes, bytes]]:
+def apple_context(request: wire.CreateRequest, session: Session, share: Share) -> list[tuple[bytes, bytes]]:
     """The context of the reply. What is no query is passed over: an error would end the extensions for good."""
     data = request.contexts.get(apple.CONTEXT)
     if data is None:
@@ -28,5 +29,8 @@ def apple_context(request: wire.CreateRequest, session: Session) -> list[tuple[b
     except WireError:
         return []
     session.is_apple = True
-    answer = apple.Answer(CAPABILITIES, 0, MODEL)  # names differ by more than case here, so not CASE_SENSITIVE
+    # Names differ by more than case here, so not CASE_SENSITIVE. FLUSH is an fsync on every share on a disk; a share
+    # that says so is taken by macOS for a place for backups.
+    volume = apple.SUPPORTS_FULL_SYNC if share.time_machine else 0
+    answer = apple.Answer(CAPABILITIES, volume, MODEL)
     return [(apple.CONTEXT, apple.encode_answer(query.asked, answer))]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from smbserver.backend.base import Backend, Located
+from smbserver.commands.apple_double import doubles_of_directory, first
 from smbserver.commands.apple_entries import apple_entries
 from smbserver.commands.posix_info import posix_entries
 from smbserver.commands.visible_entries import visible_entries
@@ -21,9 +22,22 @@ MAX_BATCH: Final = 256 * 1024  # of one reply, whatever its client has room for
 SLICE: Final = 64  # entries looked at before the other clients have their turn: some two milliseconds
 
 
-def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply | Pending[None]:
+def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
     """The next entries that match, as many as fit; NO_SUCH_FILE or NO_MORE_FILES when there are none."""
     opened = work.need_open()
+    if opened.tree.share.apple_double and _begins(request, opened) and work.need_session().is_apple:
+        return first(doubles_of_directory(opened, work), work, [opened], lambda: _query(request, work, opened))
+    return _query(request, work, opened)
+
+
+def _begins(request: wire.QueryDirectoryRequest, opened: Open) -> bool:
+    """Whether a listing of a directory, more than a look for one name, begins with this request."""
+    is_new = opened.cursor is None or request.flags & (wire.RESTART_SCANS | wire.REOPEN) != 0
+    may = opened.handle.is_directory and opened.granted & access.FILE_LIST_DIRECTORY != 0
+    return is_new and may and names.has_wildcard(request.pattern or opened.pattern_text)
+
+
+def _query(request: wire.QueryDirectoryRequest, work: Work, opened: Open) -> Reply | Pending[None]:
     if not opened.handle.is_directory:
         raise StatusError(status.NOT_SUPPORTED if request.flags & wire.REOPEN else status.INVALID_PARAMETER)
     if not opened.granted & access.FILE_LIST_DIRECTORY:
@@ -38,9 +52,7 @@ def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply | 
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(room)
     if opened.cursor is not None and opened.cursor.is_in_use:  # by the request before, which makes a pause
-        return Pending(
-            work.connection.server.runtime.turn(), lambda _: query_directory(request, work), can_cancel=False
-        )
+        return Pending(work.connection.server.runtime.turn(), lambda _: _query(request, work, opened), can_cancel=False)
     cursor = _cursor(request, opened, work)
     return _go_on(request, work, cursor, EntryList(request.file_information_class, min(room, MAX_BATCH)))
 

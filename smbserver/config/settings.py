@@ -37,6 +37,9 @@ class ShareSettings:
     INHERIT, or None for 0666 and 0777 less the process's umask. `hide_files`: patterns of names that are HIDDEN.
     `hide_unreadable`: listings leave out what one may not read. `keep_acl_flags`: the flag AUTO_INHERITED is kept as a
     client sends it, for tools that do not ask for it.
+    `plain_streams`: without Apple's rules for AFP_AfpInfo and AFP_Resource. `apple_double`: `._NAME` is taken apart
+    into streams of NAME, see `commands.apple_double`. `time_machine`: Apple's clients are told that a flush reaches the
+    disk. `size_limit`: bytes that all files together may have, 0 for no limit, see `backend.size_limit`.
     `snapshots`: where its previous versions are, see `backend.posix.snapshot_pattern`; empty for none. Their dates are
     UTC, or with `snapshots_local` of this machine's time zone.
     """
@@ -57,6 +60,10 @@ class ShareSettings:
     snapshots: str = ""
     snapshots_local: bool = False
     streams: bool = True  # named streams, where the file system has room for them
+    plain_streams: bool = False
+    apple_double: bool = False
+    time_machine: bool = False
+    size_limit: int = 0
 
     def __post_init__(self) -> None:
         if not self.name or len(self.name) > MAX_SHARE_NAME or not _FORBIDDEN.isdisjoint(self.name):
@@ -74,6 +81,12 @@ class ShareSettings:
             raise ConfigError(f"the share {self.name!r} lives in memory: no name hides anything there")
         if self.in_memory and (self.symlinks is not Symlinks.INSIDE or self.snapshots):
             raise ConfigError(f"the share {self.name!r} lives in memory: it has neither links nor snapshots")
+        if self.in_memory and self.time_machine:
+            raise ConfigError(f"the share {self.name!r} lives in memory: no backup lasts there")
+        if self.apple_double and (self.plain_streams or not self.streams):
+            raise ConfigError(
+                f"the share {self.name!r} has no place for what AppleDouble files hold: streams as Apple's"
+            )
         if self.snapshots_local and not self.snapshots:
             raise ConfigError("snapshots_local means nothing without snapshots")
 

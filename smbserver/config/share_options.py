@@ -15,13 +15,28 @@ _READ_ONLY: Final = "ro"
 _HIDE_UNREADABLE: Final = "hide-unreadable"
 _KEEP_ACL_FLAGS: Final = "keep-acl-flags"
 _NO_STREAMS: Final = "nostreams"
-_FLAGS: Final = (_READ_ONLY, _NO_STREAMS, _HIDE_UNREADABLE, _KEEP_ACL_FLAGS)
-_KEYS: Final = ("owner", "group", "file-mode", "directory-mode", "hide")
+_PLAIN_STREAMS: Final = "plain-streams"
+_APPLE_DOUBLE: Final = "apple-double"
+_TIME_MACHINE: Final = "time-machine"
+_FLAGS: Final = (
+    _READ_ONLY,
+    _NO_STREAMS,
+    _PLAIN_STREAMS,
+    _HIDE_UNREADABLE,
+    _KEEP_ACL_FLAGS,
+    _APPLE_DOUBLE,
+    _TIME_MACHINE,
+)
+_KEYS: Final = ("owner", "group", "file-mode", "directory-mode", "hide", "size-limit")
 _BETWEEN_PATTERNS: Final = "|"  # in no name
 _MAX_PATTERNS: Final = 64  # each is tried on every entry of a listing
 _LOOKS_LIKE_ONE: Final = re.compile(r"[a-z][a-z-]*=[^/:]*")
 _NOT_IN_PATTERNS: Final = FORBIDDEN - set("*?")
 _OCTAL: Final = re.compile(r"0?[0-7]{3,4}")
+_SIZE: Final = re.compile(r"([1-9][0-9]{0,17})([KMGTP]?)", re.ASCII)
+_POWERS: Final = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}  # of 1024
+LEAST_SIZE: Final = 1024  # the unit in which clients are told
+_MOST_SIZE: Final = 1 << 60  # sums of a few of them stay below 2^63
 
 
 @dataclass(frozen=True)
@@ -37,6 +52,10 @@ class ShareOptions:
     hide_unreadable: bool = False
     keep_acl_flags: bool = False
     streams: bool = True
+    plain_streams: bool = False
+    apple_double: bool = False
+    time_machine: bool = False
+    size_limit: int = 0
 
 
 def split_options(text: str) -> tuple[str, ShareOptions]:
@@ -71,6 +90,10 @@ def split_options(text: str) -> tuple[str, ShareOptions]:
         _HIDE_UNREADABLE in flags,
         _KEEP_ACL_FLAGS in flags,
         _NO_STREAMS not in flags,
+        _PLAIN_STREAMS in flags,
+        _APPLE_DOUBLE in flags,
+        _TIME_MACHINE in flags,
+        0 if "size-limit" not in given else size(given["size-limit"]),
     )
     return rest, options
 
@@ -93,3 +116,12 @@ def octal_mode(text: str) -> int:
     if not _OCTAL.fullmatch(text):
         raise ConfigError(f"not a mode: {text!r}; write it in octal, as chmod does (0664), or {_INHERIT_WORD}")
     return int(text, 8)
+
+
+def size(text: str) -> int:
+    """`500G`: bytes, or K, M, G, T, P of 1024. Raises ConfigError."""
+    found = _SIZE.fullmatch(text)
+    number = 0 if found is None else int(found[1]) << 10 * _POWERS[found[2]]
+    if not LEAST_SIZE <= number <= _MOST_SIZE:
+        raise ConfigError(f"not a size: {text!r}; write 500G or 2T, at least 1K")
+    return number

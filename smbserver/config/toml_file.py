@@ -14,7 +14,7 @@ from smbserver.config.options import Layer
 from smbserver.config.password_file import check_private, decode, read_file
 from smbserver.config.settings import Limits, ShareSettings, check_port, check_server_name
 from smbserver.config.share_links import symlinks
-from smbserver.config.share_options import octal_mode, patterns
+from smbserver.config.share_options import octal_mode, patterns, size
 from smbserver.config.toml_lines import Path, find_lines
 from smbserver.errors import ConfigError
 
@@ -223,6 +223,8 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     policy = table.convert("symlinks", symlinks) or Symlinks.INSIDE
     snapshots, local = table.text("snapshots") or "", table.flag("snapshots_local") or False
     hide, keep = table.flag("hide_unreadable") or False, table.flag("keep_acl_flags") or False
+    made_for = {key: table.flag(key) or False for key in ("plain_streams", "apple_double", "time_machine")}
+    limit = table.convert("size_limit", size) or 0
     table.finish()
     if not path:
         raise table.problem("path", "path is empty")
@@ -232,6 +234,10 @@ def _share(table: _Table, folder: str) -> ShareSettings:
     if hidden is not None:
         made = partial(made, hide_files=hidden)
     table.check("name", made)
+    for key, flag in made_for.items():
+        made = partial(made, **{key: flag})
+        table.check(key, made)
+    made = partial(made, size_limit=limit)
     table.check("file_mode", partial(made, file_mode=file_mode))
     table.check("directory_mode", partial(made, directory_mode=directory_mode))
     made = partial(made, owner=owner, group=group, file_mode=file_mode, directory_mode=directory_mode)

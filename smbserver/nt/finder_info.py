@@ -8,6 +8,8 @@ from smbserver.nt.filetime import EPOCH_DIFFERENCE
 AFP_INFO_SIZE: Final = 60
 AFP_SIGNATURE: Final = b"AFP\0"
 FINDER_INFO: Final = slice(16, 48)  # behind signature, version, a reserved word and the time of the last backup
+# Signature and version, and nothing of the Finder's.
+EMPTY_AFP_INFO: Final = (AFP_SIGNATURE + b"\0\0\1\0").ljust(AFP_INFO_SIZE, b"\0")
 SHORT_SIZE: Final = 16
 _SHORT: Final = Struct(">8s2s2si")
 NOTHING: Final = bytes(32)
@@ -22,6 +24,11 @@ def finder_info(stream: bytes) -> bytes:
     if len(stream) != AFP_INFO_SIZE or not stream.startswith(AFP_SIGNATURE):
         return NOTHING
     return stream[FINDER_INFO]
+
+
+def afp_info(info: bytes) -> bytes:
+    """An AFP_AfpInfo with these 32 bytes of FinderInfo, and nothing else in it."""
+    return EMPTY_AFP_INFO[: FINDER_INFO.start] + info + EMPTY_AFP_INFO[FINDER_INFO.stop :]
 
 
 def short_form(info: bytes, creation_time: int) -> bytes:

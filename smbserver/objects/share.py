@@ -1,7 +1,7 @@
 """A share: a name over a backend, and what may be done with it ([MS-SMB2] 3.3.1.6)."""
 
 from smbserver.backend.acting import LocalUser
-from smbserver.backend.base import Backend, Snapshots
+from smbserver.backend.base import Backend, Identity, Snapshots
 from smbserver.nt import access
 
 
@@ -10,13 +10,16 @@ class Share:
 
     `owner`: the local user whom everybody acts as here; `group`: the gid that takes the place of everybody's own.
     `snapshots`: its previous versions. `hide_unreadable`: listings leave out what their reader may not read.
-    `keep_acl_flags`: see `config.settings`. `has_streams`: files may have named streams.
+    `keep_acl_flags`, `time_machine`: see `config.settings`. `has_streams`: files may have named streams.
+    `apple_double`: AppleDouble files are taken apart; `doubles_left` are those that could not be, as they were then.
     """
 
     __slots__ = (
+        "apple_double",
         "backend",
         "behind",
         "comment",
+        "doubles_left",
         "encrypt",
         "group",
         "has_streams",
@@ -27,6 +30,7 @@ class Share:
         "read_only",
         "slow_until",
         "snapshots",
+        "time_machine",
     )
 
     def __init__(
@@ -42,6 +46,8 @@ class Share:
         hide_unreadable: bool = False,
         keep_acl_flags: bool = False,
         streams: bool = True,
+        apple_double: bool = False,
+        time_machine: bool = False,
     ) -> None:
         self.name = name
         self.backend = backend
@@ -56,6 +62,9 @@ class Share:
         self.hide_unreadable = hide_unreadable
         self.keep_acl_flags = keep_acl_flags
         self.has_streams = streams and backend is not None and backend.has_streams
+        self.apple_double = apple_double and self.has_streams
+        self.doubles_left: dict[Identity, int] = {}  # with their write times
+        self.time_machine = time_machine
 
     @property
     def is_pipe(self) -> bool:

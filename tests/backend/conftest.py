@@ -4,14 +4,17 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from smbserver.backend.base import Backend
 from smbserver.backend.memory import MemoryBackend
-from smbserver.backend.posix import PosixBackend
+from smbserver.backend.posix import PosixBackend, measure
+from smbserver.backend.size_limit import SizeLimitedDisk
 
+MUCH = 1 << 60  # a limit that nothing here reaches
 SHARED_MEMORY = Path("/dev/shm")  # a tmpfs nearly everywhere, and unlike a disk's file system in small ways
 
 
@@ -46,7 +49,7 @@ def no_leak() -> Iterator[None]:
     assert open_descriptors() == before
 
 
-@pytest.fixture(params=["disk", "shared memory", "no openat2", "memory"])
+@pytest.fixture(params=["disk", "shared memory", "no openat2", "memory", "limited disk"])
 def backend(
     request: pytest.FixtureRequest, tmp_path: Path, no_leak: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Backend]:
@@ -63,7 +66,11 @@ def backend(
         root = Path(tempfile.mkdtemp(dir=SHARED_MEMORY))
     store = PosixBackend(root, kernel_walk=request.param != "no openat2")
     try:
-        yield store
+        yield (
+            store
+            if request.param != "limited disk"
+            else SizeLimitedDisk(store, MUCH, partial(measure, str(root)), lambda: 0)
+        )
     finally:
         store.close()
         if root is not tmp_path:

@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from smbserver.backend.memory import MemoryBackend
+from smbserver.backend.posix import PosixBackend
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from tests.backend.conftest import Clock
 from tests.backend.test_contract import make, opened
 from tests.backend.test_streams import put, refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from smbserver.backend.base import Backend
 
 HEAD = b"AFP\0\0\0\1\0".ljust(16, b"\0")
@@ -32,6 +37,29 @@ def shown(backend: Backend) -> dict[str, int]:
     found = {facts.name: facts.end_of_file for facts in base.streams().all() if facts.name}
     base.close()
     return found
+
+
+@pytest.mark.parametrize("kind", ["disk", "memory"])
+def test_a_share_can_do_without_the_rules(kind: str, share_folder: Path, clock: Clock) -> None:
+    store: Backend = MemoryBackend(clock, plain_streams=True)
+    if kind == "disk":
+        store = PosixBackend(share_folder, plain_streams=True)
+    make(store, "f")
+    base = opened(store, "f")
+    for name in ("AFP_AfpInfo", "AFP_Resource"):
+        base.streams().create(name).close()
+        assert base.streams().find(name) == name
+    handle = base.streams().open("AFP_AfpInfo", True)
+    handle.write(b"foo", 0)
+    assert bytes(handle.read_blocking(60, 1)) == b"oo"
+    handle.close()
+    assert shown(store) == {"AFP_AfpInfo": 3, "AFP_Resource": 0}
+    base.close()
+    if kind == "disk":
+        ruled = PosixBackend(share_folder)
+        assert shown(ruled) == {}
+        ruled.close()
+    store.close()
 
 
 @pytest.mark.parametrize("name", ["AFP_AfpInfo", "afp_afpinfo"])

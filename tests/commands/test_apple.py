@@ -45,6 +45,14 @@ def test_the_answer(world: World) -> None:
     assert answer[40:].decode("utf-16-le") == "MacSamba"
 
 
+def test_a_place_for_backups_says_that_a_flush_reaches_the_disk(share_folder: Path) -> None:
+    world = World(share_folder, shares=[Share("data", PosixBackend(share_folder), time_machine=True)])
+    answer = asks(world.tree())
+    assert answer is not None
+    assert struct.unpack_from("<Q", answer, 24)[0] == 4
+    world.close()
+
+
 @pytest.mark.parametrize("data", [b"", QUERY[:-1], b"\2" + QUERY[1:]])
 def test_what_is_no_query_is_passed_over(world: World, data: bytes) -> None:
     tree = world.tree()

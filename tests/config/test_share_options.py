@@ -18,6 +18,9 @@ from smbserver.errors import ConfigError
         ("/srv/a", "/srv/a", ShareOptions()),
         ("/srv/a:ro", "/srv/a", ShareOptions(read_only=True)),
         ("/a:hide-unreadable,keep-acl-flags", "/a", ShareOptions(hide_unreadable=True, keep_acl_flags=True)),
+        ("/a:plain-streams,time-machine", "/a", ShareOptions(plain_streams=True, time_machine=True)),
+        ("/a:apple-double,size-limit=2T", "/a", ShareOptions(apple_double=True, size_limit=2 << 40)),
+        ("/a:size-limit=1024", "/a", ShareOptions(size_limit=1024)),
         ("x=/srv/a:owner=www-data", "x=/srv/a", ShareOptions(owner="www-data")),
         (
             "x=a:ro,owner=1000,group=staff,file-mode=0664,directory-mode=2775",
@@ -42,7 +45,8 @@ def test_options(text: str, place: str, options: ShareOptions) -> None:
         ("/srv:onwer=ann", "unknown option 'onwer=ann' of a share; did you mean owner"),
         (
             "/srv:ro,xyzzy",
-            "unknown option 'xyzzy' of a share; there are ro, nostreams, hide-unreadable, keep-acl-flags",
+            "unknown option 'xyzzy' of a share; there are ro, nostreams, plain-streams, hide-unreadable, "
+            "keep-acl-flags, apple-double, time-machine, owner",
         ),
         ("/srv:ro,owner", "unknown option 'owner'"),
         ("/srv:owner=a,owner=b", "owner= is given twice"),
@@ -53,6 +57,13 @@ def test_options(text: str, place: str, options: ShareOptions) -> None:
         ("/srv:file-mode=0444", "the file mode 0444 locks its owner out: it needs at least 0600"),
         ("/srv:directory-mode=4755", "not a directory mode: 4755"),
         ("/srv:directory-mode=0677", "the directory mode 0677 locks its owner out"),
+        ("/srv:size-limit=1", "not a size: '1'; write 500G or 2T, at least 1K"),
+        ("/srv:size-limit=0.5T", "not a size"),
+        ("/srv:size-limit=2000P", "not a size"),
+        ("/srv:size-limit=99999999999999999999", "not a size"),
+        ("/srv:apple-double,plain-streams", "has no place for what AppleDouble files hold"),
+        ("/srv:apple-double,nostreams", "has no place for what AppleDouble files hold"),
+        ("memory::time-machine", "no backup lasts there"),
         ("memory::owner=ann", "lives in memory"),
         ("memory::file-mode=0600", "lives in memory"),
         ("memory::hide=x", "lives in memory"),

@@ -43,6 +43,9 @@ encrypt = true
 comment = "no spoilers"
 hide_unreadable = true
 keep_acl_flags = true
+time_machine = true
+apple_double = true
+size_limit = "500G"
 
 [[share]]
 name = "in"
@@ -55,6 +58,7 @@ hide_files = ".*|Thumbs.db"
 symlinks = "shown"
 snapshots = ".snapshots/%Y-%m-%d"
 snapshots_local = true
+plain_streams = true
 
 [[user]]
 name = "ann"
@@ -77,7 +81,16 @@ def test_every_key(tmp_path: Path) -> None:
     assert read(tmp_path, FULL) == Layer(
         shares=(
             ShareSettings(
-                "films", f"{tmp_path}/films", True, True, "no spoilers", hide_unreadable=True, keep_acl_flags=True
+                "films",
+                f"{tmp_path}/films",
+                True,
+                True,
+                "no spoilers",
+                hide_unreadable=True,
+                keep_acl_flags=True,
+                time_machine=True,
+                apple_double=True,
+                size_limit=500 << 30,
             ),
             ShareSettings(
                 "in",
@@ -90,6 +103,7 @@ def test_every_key(tmp_path: Path) -> None:
                 symlinks=Symlinks.SHOWN,
                 snapshots=".snapshots/%Y-%m-%d",
                 snapshots_local=True,
+                plain_streams=True,
             ),
         ),
         users=(User("ann", "secret"), User("bob", acts_as="robert")),

@@ -3,6 +3,7 @@
 from smbserver.backend.posix.creation import Creation
 from smbserver.backend.posix.fs_user import FsUsers, own_user
 from smbserver.backend.posix.local_changes import LocalChanges
+from smbserver.backend.posix.measure import measure
 from smbserver.backend.posix.snapshot_pattern import SnapshotPattern
 from smbserver.backend.posix.snapshots import PosixSnapshots
 from smbserver.backend.posix.volume import PosixBackend
@@ -14,5 +15,6 @@ __all__ = [
     "PosixBackend",
     "PosixSnapshots",
     "SnapshotPattern",
+    "measure",
     "own_user",
 ]

@@ -430,7 +430,8 @@ class PosixHandle:
 
     def streams(self) -> Streams:
         """In the attributes of the file."""
-        return AppleStreams(PosixStreams(self, self._target, self._resolver.store))
+        stored = PosixStreams(self, self._target, self._resolver.store)
+        return stored if self._resolver.plain_streams else AppleStreams(stored)
 
     @property
     def target(self) -> int | str:

@@ -14,7 +14,7 @@ import os
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from smbserver.backend.posix.disk_names import LINK_PREFIX, to_wire
 from smbserver.backend.posix.inotify import (
@@ -30,7 +30,6 @@ from smbserver.backend.posix.inotify import (
     Event,
     Inotify,
 )
-from smbserver.backend.posix.volume import PosixBackend
 from smbserver.errors import StatusError
 from smbserver.nt import changes as nt
 from smbserver.nt.changes import Change
@@ -44,7 +43,16 @@ BATCH: Final = 16384  # events at a time: the queue's usual length; a local writ
 SCAN_STEP: Final = 32  # directories walked at a time
 SCAN_PAUSE: Final = 0.005  # seconds between two steps of a walk
 
-Key = tuple[PosixBackend, Path]
+
+@runtime_checkable
+class OnDisk(Protocol):
+    """A volume whose directories the kernel can watch: `PosixBackend`, by itself or inside of another store."""
+
+    def directory(self, path: Path) -> int:
+        """A descriptor of a directory, good to look at. StatusError, OSError as `locate`."""
+
+
+Key = tuple[OnDisk, Path]
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
 _THERE_EVENTS: Final = IN_CREATE | IN_MOVED_TO
 _NAME_EVENTS: Final = _THERE_EVENTS | IN_DELETE | IN_MOVED_FROM
@@ -105,7 +113,7 @@ class LocalChanges:
 
     def begin(self, volume: object, path: Path, tree: bool) -> None:
         """Listen to a directory, or to it and everything below."""
-        if not isinstance(volume, PosixBackend) or not self._open():
+        if not isinstance(volume, OnDisk) or not self._open():
             return
         key = (volume, path)
         (self._trees if tree else self._plain)[key] += 1
@@ -114,7 +122,7 @@ class LocalChanges:
 
     def end(self, volume: object, path: Path, tree: bool) -> None:
         """One watch less."""
-        if not isinstance(volume, PosixBackend):
+        if not isinstance(volume, OnDisk):
             return
         key = (volume, path)
         counts = self._trees if tree else self._plain
@@ -431,7 +439,7 @@ class LocalChanges:
         for arrival in arrivals:
             self._single(arrival, target)
 
-    def _rename_watches(self, volume: PosixBackend, old: Path, new: Path) -> None:
+    def _rename_watches(self, volume: OnDisk, old: Path, new: Path) -> None:
         for key in self._below((volume, old)):
             moved = (volume, new + key[1][len(old) :])
             wd = self._wds.pop(key)

@@ -35,6 +35,7 @@ class Resolver:
         self.root = root
         self.hidden = hidden
         self.shows_links = symlinks is Symlinks.SHOWN
+        self.plain_streams = False  # streams without the rules of `backend.apple_streams`
         self._follows = symlinks is Symlinks.INSIDE
         self.store = StreamStore(root)
         self.nameless = Nameless()

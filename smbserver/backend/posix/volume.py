@@ -49,6 +49,7 @@ class PosixBackend:
     `kernel_walk` False does without openat2 even where there is one, as on an old kernel: links then lead nowhere.
     `hidden` says which names are hidden; `creation` the modes of what is made. `many_users`: threads act as different
     users here, who may not learn from each other's lookups; `own_rights` is then entered for the store of streams.
+    `plain_streams`: those of Apple's clients have no rules of their own.
     """
 
     read_only = False
@@ -63,6 +64,7 @@ class PosixBackend:
         own_rights: AbstractContextManager[object] | None = None,
         hidden: HiddenNames | None = None,
         symlinks: Symlinks = Symlinks.INSIDE,
+        plain_streams: bool = False,
     ) -> None:
         if symlinks is Symlinks.SHOWN and not _O_PATH:
             raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))  # no system call that opens a link
@@ -73,6 +75,7 @@ class PosixBackend:
         self._cache = NameCache(many_users)
         self._acls = AclStore(self._root)
         self._resolver = Resolver(self._root, self._cache, kernel_walk, hidden or HiddenNames(), symlinks)
+        self._resolver.plain_streams = plain_streams
         if own_rights is not None:
             self._resolver.store.acting = own_rights
         self._names = NameChanges(self._resolver, self._cache)
