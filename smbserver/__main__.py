@@ -1,4 +1,4 @@
-"""`python -m smbserver`: set up what is missing, then serve."""
+"""`python -m smbserver`: set up what is missing, then serve, from the compiled build where there is one."""
 
 import sys
 
@@ -6,6 +6,10 @@ from smbserver.bootstrap import ensure
 
 ensure(sys.argv[1:])
 
-from smbserver.cli.serve import main  # noqa: E402 - needs what `ensure` has just made sure of
+from smbserver.compile.current import prefer  # noqa: E402 - an old Python gets its sentence first
+
+prefer()
+
+from smbserver.cli.serve import main  # noqa: E402 - needs what `ensure` and `prefer` have just made sure of
 
 sys.exit(main())

@@ -4,6 +4,7 @@ Default is refusal: an opcode without a row, a missing session, tree or open, a 
 """
 
 import logging
+from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from collections.abc import Callable
 from struct import Struct
 from typing import Final, NamedTuple, TypeVar, cast

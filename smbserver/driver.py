@@ -14,7 +14,7 @@ from smbserver.connection.work import Compound, Pending, Reply, Work
 from smbserver.dispatch import complete, dispatch, dispatch_smb1, error_reply
 from smbserver.errors import ProtocolViolation, WireError
 from smbserver.nt import status
-from smbserver.transport.tcp import TcpTransport
+from smbserver.transport.tcp import FrameTransport
 from smbserver.wire import header
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ INTERIM_DELAY: Final = 0.1  # seconds; sooner than any client's timeout, later t
 class Driver:
     """Joins one transport and one connection."""
 
-    def __init__(self, connection: Connection, transport: TcpTransport, ended: Callable[["Driver"], None]) -> None:
+    def __init__(self, connection: Connection, transport: FrameTransport, ended: Callable[["Driver"], None]) -> None:
         self.connection = connection
         self.transport = transport
         self._ended = ended
@@ -33,7 +33,7 @@ class Driver:
         connection.push = transport.send
         connection.unacknowledged = transport.unacknowledged
         connection.drop = self._drop
-        connection.sends_tails = isinstance(transport, TcpTransport)
+        connection.sends_tails = transport.sends_tails
 
     @property
     def max_frame(self) -> int:

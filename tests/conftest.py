@@ -1,4 +1,8 @@
-"""What all tests have: the repository on the import path, and the fixture `world`, a server without a network."""
+"""What all tests have: the repository on the import path, and the fixture `world`, a server without a network.
+
+With `--compiled` the package comes from the build that `python3 -m smbserver.compile` has made. A test that replaces a
+part of a compiled module, which its callers would not notice, is skipped then, and so is one marked `pure`.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +23,54 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 MEMORY_FOLDER = Path("/dev/shm")
 if str(REPOSITORY) not in sys.path:
     sys.path.insert(0, str(REPOSITORY))  # for the packages `conformance` and `tests`
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option above."""
+    parser.addoption("--compiled", action="store_true", help="test the build of smbserver.compile instead of the text")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose where the package comes from, before any test imports it."""
+    config.addinivalue_line("markers", "pure(reason): asks for what only the text has; not for the compiled build")
+    if config.getoption("--compiled"):
+        from smbserver.compile import current  # not above: it is the package that is chosen here
+
+        current.prefer()
+        if not current.is_used():
+            raise pytest.UsageError("there is no build of these sources: python3 -m smbserver.compile")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, visibly, what says that it cannot be asked of the build."""
+    if config.getoption("--compiled"):
+        for item in items:
+            for marker in item.iter_markers("pure"):
+                item.add_marker(pytest.mark.skip(reason=f"only the text: {marker.kwargs['reason']}"))
+
+
+@pytest.fixture
+def monkeypatch(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> pytest.MonkeyPatch:
+    """Pytest's, which with `--compiled` skips a test that wants to replace what has been compiled in."""
+    if request.config.getoption("--compiled"):
+        plain = monkeypatch.setattr
+
+        def replace(target: object, *rest: object, **options: object) -> None:
+            if _is_compiled(target):
+                pytest.skip("only the text: replaces a part of a compiled module")
+            plain(target, *rest, **options)  # type: ignore[call-overload]  # handed on as it came
+
+        monkeypatch.setattr = replace  # type: ignore[method-assign]
+    return monkeypatch
+
+
+def _is_compiled(target: object) -> bool:
+    """Whether this is a compiled module, or a class in one or an object of one."""
+    if isinstance(target, str):
+        return target.startswith("smbserver.")
+    if not isinstance(target, ModuleType):
+        target = sys.modules.get((target if isinstance(target, type) else type(target)).__module__)
+    return isinstance(target, ModuleType) and (target.__file__ or "").endswith(".so") and "smbserver" in target.__name__
 
 
 @pytest.fixture

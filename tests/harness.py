@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 from conformance.client.connection import Connection as ClientConnection
 from conformance.client.framing import SPARE, FrameSocket
@@ -24,15 +24,12 @@ from smbserver.auth.accounts import Account, Accounts
 from smbserver.auth.ntlm import Names
 from smbserver.backend.posix import PosixBackend, own_user
 from smbserver.connection.connection import Connection
-from smbserver.connection.work import FileTail
 from smbserver.driver import Driver
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.share import Share
+from smbserver.transport.tcp import Tail
 from smbserver.waiter import Waiter
-
-if TYPE_CHECKING:
-    from smbserver.transport.tcp import TcpTransport
 
 T = TypeVar("T")
 
@@ -140,10 +137,12 @@ class CollectingTransport:
         self.reason: str | None = None
         """Why the server ended the connection; None while it lives."""
         self.stuck = False
-        self.tails: list[FileTail] = []
+        self.sends_tails = False
+        self.owes = False
+        self.tails: list[Tail] = []
         """Tails of frames that `send_tails` has not sent yet."""
 
-    def send(self, buffers: Iterable[Buffer], tail: FileTail | None = None) -> None:
+    def send(self, buffers: Iterable[Buffer], tail: Tail | None = None) -> None:
         """Keep one frame. Its parts are copied now, as a socket would have taken them; a tail waits."""
         if tail is not None:
             self.tails.append(tail)
@@ -186,7 +185,7 @@ class LocalFrames(FrameSocket):
         self.transport = CollectingTransport()
         world.connections += 1
         self.server = Connection(world.state, f"client{world.connections}")
-        self.driver = Driver(self.server, cast("TcpTransport", self.transport), lambda driver: None)
+        self.driver = Driver(self.server, self.transport, lambda driver: None)
         self._lost = False
 
     def set_timeout(self, seconds: float) -> None:

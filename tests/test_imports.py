@@ -33,6 +33,10 @@ class Row(NamedTuple):
 EDGES = (
     Row("__main__", "bootstrap", "sets the environment up before anything else is imported"),
     Row("__main__", "cli", "the command line starts here"),
+    Row("__main__", "compile.current", "the compiled build goes in front of the sources before they are imported"),
+    Row("compile", "bootstrap", "the build needs packages of its own"),
+    Row("compile.current", "smbserver", "the package whose path is changed"),
+    Row("cli", "compile.current", "the banner says what runs"),
     Row("nt", "errors"),
     Row("wire", "nt"),
     Row("wire", "errors"),
@@ -193,6 +197,8 @@ THIRD_PARTY = (
     Row("crypto", "cryptography"),
     Row("auth", "pyasn1"),
     Row("cli", "uvloop", "chooses the loop before anything runs on it"),
+    Row("compile.translate", "mypyc", "only where somebody asks for a build"),
+    Row("compile.translate", "setuptools", "starts the C compiler"),
 )
 
 # Modules of the standard library (and `open()`, the builtin) that only the importers in RESTRICTED may use.
@@ -202,6 +208,13 @@ FILES = ("os", "shutil", "tempfile", "pathlib", "glob", "fcntl", "mmap", "io", "
 CHANCE = ("time", "random", "secrets")  # clock and randomness are arguments, so that a test decides them
 RESTRICTED_MODULES = frozenset((*SCHEDULING, *OUTSIDE, *FILES, *CHANCE))
 RESTRICTED = (
+    Row("compile", "os"),
+    Row("compile", "pathlib"),
+    Row("compile", "shutil", "copies the sources"),
+    Row("compile", "tempfile", "a build that is not whole"),
+    Row("compile", "subprocess", "the translator's own process"),
+    Row("compile", "importlib", "how this Python calls its extension modules"),
+    Row("compile.__main__", "time", "says how long it took"),
     Row("transport", "asyncio"),
     Row("transport", "socket"),
     Row("transport", "fcntl", "how much of what was sent has not arrived"),

@@ -13,7 +13,7 @@ from smbserver.backend.base import Handle, StreamHandle, Streams
 from smbserver.backend.stream_handle import StreamHandle as JoinedHandle
 from smbserver.errors import StatusError
 from smbserver.nt import status
-from smbserver.nt.finder_info import AFP_INFO_SIZE, AFP_SIGNATURE, EMPTY_AFP_INFO, FINDER_INFO
+from smbserver.nt.finder_info import AFP_INFO_SIZE, AFP_SIGNATURE, EMPTY_AFP_INFO, FINDER_INFO, NOTHING, finder_info
 from smbserver.nt.metadata import StreamFacts
 from smbserver.nt.names import fold
 from smbserver.nt.stream_names import AFP_INFO, AFP_RESOURCE
@@ -68,12 +68,12 @@ class _AfpInfo:
             or not AFP_SIGNATURE.startswith(given[:3])
         ):
             _refuse(errno.EINVAL)
-        if len(data) <= FINDER_INFO.start:
+        if len(data) <= FINDER_INFO:
             return
         if not given.startswith(AFP_SIGNATURE):
             _refuse(errno.EINVAL)
         whole = given.ljust(AFP_INFO_SIZE, b"\0")
-        self._stored().keep_info(whole if any(whole[FINDER_INFO]) else None)
+        self._stored().keep_info(whole if finder_info(whole) != NOTHING else None)
 
     def truncate(self, size: int) -> None:
         """Its size does not change: it is refused what is larger, and ignores what is smaller."""

@@ -15,6 +15,7 @@ from smbserver.cli.addresses import own_addresses
 from smbserver.cli.arguments import layer_from, parse
 from smbserver.cli.banner import banner
 from smbserver.cli.log_lines import LineFormatter
+from smbserver.compile import current
 from smbserver.config.environment import CONFIG_VARIABLE, from_environment
 from smbserver.config.options import Chosen, combine
 from smbserver.config.toml_file import read_config_file
@@ -72,10 +73,18 @@ async def _serve(chosen: Chosen, ready_file: str | None) -> bool:
         except OSError as error:
             await server.stop(0)
             raise ConfigError(f"--ready-file {ready_file} cannot be written: {error.strerror}") from None
-    _say(banner(server.settings, server.addresses, own_addresses(), chosen.made_for, server.notes))
+    _say(banner(server.settings, server.addresses, own_addresses(), chosen.made_for, (*server.notes, *_build_notes())))
     await stop.wait()
     _say("ending: open requests finish, files are flushed (Ctrl-C again: at once)")
     return await server.stop()
+
+
+def _build_notes() -> list[str]:
+    if current.is_used():
+        return ["compiled build"]
+    if current.is_outdated():
+        return ["not compiled: the build there is was made of other sources (again: python3 -m smbserver.compile)"]
+    return []
 
 
 def _write_ready(path: str, server: Server) -> None:

@@ -7,12 +7,13 @@ from smbserver.nt.filetime import EPOCH_DIFFERENCE
 
 AFP_INFO_SIZE: Final = 60
 AFP_SIGNATURE: Final = b"AFP\0"
-FINDER_INFO: Final = slice(16, 48)  # behind signature, version, a reserved word and the time of the last backup
+FINDER_INFO: Final = 16  # where it begins: behind signature, version, a reserved word and the last backup's time
 # Signature and version, and nothing of the Finder's.
 EMPTY_AFP_INFO: Final = (AFP_SIGNATURE + b"\0\0\1\0").ljust(AFP_INFO_SIZE, b"\0")
 SHORT_SIZE: Final = 16
 _SHORT: Final = Struct(">8s2s2si")
-NOTHING: Final = bytes(32)
+_FINDER_INFO_END: Final = 48
+NOTHING: Final = bytes(_FINDER_INFO_END - FINDER_INFO)
 
 _UNITS_PER_SECOND: Final = 10_000_000
 _YEAR_2000: Final = EPOCH_DIFFERENCE // _UNITS_PER_SECOND + 946_684_800  # seconds since 1601
@@ -23,12 +24,12 @@ def finder_info(stream: bytes) -> bytes:
     """The 32 bytes of FinderInfo in an AFP_AfpInfo; zeros when it is none: the disk can hold anything."""
     if len(stream) != AFP_INFO_SIZE or not stream.startswith(AFP_SIGNATURE):
         return NOTHING
-    return stream[FINDER_INFO]
+    return stream[FINDER_INFO:_FINDER_INFO_END]
 
 
 def afp_info(info: bytes) -> bytes:
     """An AFP_AfpInfo with these 32 bytes of FinderInfo, and nothing else in it."""
-    return EMPTY_AFP_INFO[: FINDER_INFO.start] + info + EMPTY_AFP_INFO[FINDER_INFO.stop :]
+    return EMPTY_AFP_INFO[:FINDER_INFO] + info + EMPTY_AFP_INFO[_FINDER_INFO_END:]
 
 
 def short_form(info: bytes, creation_time: int) -> bytes:

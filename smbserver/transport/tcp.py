@@ -70,6 +70,33 @@ class FrameReceiver(Protocol):
         """The connection is over. Called once, last."""
 
 
+class FrameTransport(Protocol):
+    """A transport as those know it who use one. See TcpTransport for each."""
+
+    @property
+    def sends_tails(self) -> bool:
+        """Whether it can send what is still in a file."""
+
+    @property
+    def owes(self) -> bool:
+        """Whether replies are waiting for the peer to take them."""
+
+    def send(self, buffers: Collection[Buffer], tail: Tail | None = None) -> None:
+        """Queue one frame given in parts."""
+
+    def unacknowledged(self) -> bool:
+        """Whether something that was sent has not arrived at the peer yet."""
+
+    def pause(self) -> None:
+        """Deliver nothing more."""
+
+    def close(self) -> None:
+        """End the connection when what is queued has been sent."""
+
+    def abort(self, reason: str) -> None:
+        """End the connection now."""
+
+
 class TcpTransport:
     """Owns a connected, non-blocking socket. All methods belong to the event loop's thread."""
 
@@ -95,6 +122,7 @@ class TcpTransport:
         self._draining = False
         self._linger: asyncio.TimerHandle | None = None
         self.closed = False
+        self.sends_tails = True
 
     @property
     def owes(self) -> bool:

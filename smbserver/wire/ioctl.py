@@ -1,5 +1,6 @@
 """SMB2 IOCTL ([MS-SMB2] 2.2.31, 2.2.32) and the FSCTL codes this server knows."""
 
+from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from struct import Struct, pack, unpack
 from typing import Final, NamedTuple
 

@@ -1,5 +1,6 @@
 """SMB2 QUERY_INFO ([MS-SMB2] 2.2.37, 2.2.38)."""
 
+from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from struct import Struct
 from typing import Final, NamedTuple
 

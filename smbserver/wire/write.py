@@ -1,5 +1,6 @@
 """SMB2 WRITE ([MS-SMB2] 2.2.21, 2.2.22)."""
 
+from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from struct import Struct
 from typing import Final, NamedTuple
 

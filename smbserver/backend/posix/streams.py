@@ -64,17 +64,19 @@ class PosixStreams:
             meta = self._base.metadata()
             found.append(StreamFacts("", meta.end_of_file, meta.allocation_size))
         for stored in stored_streams(self._target).values():
-            content = PosixContent(self._target, self._store, stored.raw, False, self._base.beside)
-            try:
-                sizes = content.sizes()
-            except OSError as error:
-                if error.errno == errno.ENOENT:
-                    continue  # removed meanwhile
-                sizes = (0, 0)
-            finally:
-                content.close()
-            found.append(StreamFacts(stored.name, *sizes))
+            sizes = self._sizes(stored)
+            if sizes is not None:
+                found.append(StreamFacts(stored.name, *sizes))
         return found
+
+    def _sizes(self, stored: Stored) -> tuple[int, int] | None:
+        content = PosixContent(self._target, self._store, stored.raw, False, self._base.beside)
+        try:
+            return content.sizes()
+        except OSError as error:
+            return None if error.errno == errno.ENOENT else (0, 0)  # ENOENT: removed meanwhile
+        finally:
+            content.close()
 
     def names(self) -> list[str]:
         """One listxattr."""

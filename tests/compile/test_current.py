@@ -1,0 +1,126 @@
+"""Which build a start uses: the one of exactly these sources, in a folder that nobody else writes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smbserver.compile.current import PACKAGE, build_name, find
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A source checkout with a package of its own and an empty folder for builds."""
+    package = tmp_path / "smbserver"
+    (package / "wire").mkdir(parents=True)
+    (package / "__init__.py").write_text('__version__ = "1"\n')
+    (package / "wire" / "read.py").write_text("SIZE = 1\n")
+    (tmp_path / "pyproject.toml").touch()
+    (tmp_path / ".compiled").mkdir(mode=0o755)
+    return tmp_path
+
+
+def build_of(checkout: Path) -> Path:
+    build = checkout / ".compiled" / build_name(checkout / "smbserver")
+    build.mkdir(mode=0o755)
+    return build
+
+
+def found_in(checkout: Path) -> Path | None:
+    return find(checkout / ".compiled", checkout / "smbserver")
+
+
+def test_the_build_of_these_sources_is_found(checkout: Path) -> None:
+    assert found_in(checkout) is None
+    assert found_in(checkout) is None
+    build = build_of(checkout)
+    assert found_in(checkout) == build
+
+
+def test_a_changed_source_is_another_name(checkout: Path) -> None:
+    build_of(checkout)
+    (checkout / "smbserver" / "wire" / "read.py").write_text("SIZE = 2\n")
+    assert found_in(checkout) is None
+
+
+def test_a_moved_line_or_a_new_or_renamed_file_is_another_name(checkout: Path) -> None:
+    package = checkout / "smbserver"
+    names = {build_name(package)}
+    (package / "wire" / "write.py").touch()
+    names.add(build_name(package))
+    (package / "wire" / "write.py").rename(package / "wire" / "close.py")
+    names.add(build_name(package))
+    (package / "wire" / "read.py").rename(package / "read.py")
+    names.add(build_name(package))
+    assert len(names) == 4
+
+
+def test_the_name_tells_the_interpreter(checkout: Path) -> None:
+    name = build_name(checkout / "smbserver")
+    assert f"{sys.version_info[0]}{sys.version_info[1]}" in name
+    assert "/" not in name
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+@pytest.mark.parametrize("which", [".compiled", "build"])
+def test_what_others_may_write_is_not_used(checkout: Path, which: str, mode: int) -> None:
+    build = build_of(checkout)
+    (build if which == "build" else checkout / which).chmod(mode)
+    assert found_in(checkout) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_somebody_else_made_is_not_used(checkout: Path) -> None:
+    os.chown(build_of(checkout), 65534, 65534)
+    assert found_in(checkout) is None
+
+
+def test_an_installed_package_has_no_builds(checkout: Path) -> None:
+    build_of(checkout)
+    (checkout / "pyproject.toml").unlink()
+    assert found_in(checkout) is None
+
+
+PROBE = """
+import sys
+import smbserver.bootstrap
+from smbserver.compile import current
+before = sorted(name for name in sys.modules if name.startswith("smbserver"))
+current.prefer()
+import smbserver.errors
+print(before == ["smbserver", "smbserver.bootstrap", "smbserver.compile", "smbserver.compile.current"])
+print(current.is_used(), current.is_outdated())
+print(smbserver.errors.__file__)
+"""
+
+
+def probe(checkout: Path, **added: str) -> list[str]:
+    """What a start of the copy in `checkout` says."""
+    environment = {name: value for name, value in os.environ.items() if name != "SMBSERVER_PURE"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE],
+        cwd=checkout,
+        env={**environment, "PYTHONPATH": str(checkout), **added},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_start_takes_the_rest_from_the_build(checkout: Path) -> None:
+    shutil.rmtree(checkout / "smbserver")
+    shutil.copytree(PACKAGE, checkout / "smbserver", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+    text = str(checkout / "smbserver" / "errors.py")
+    assert probe(checkout) == ["True", "False False", text]
+    build = build_of(checkout)
+    shutil.copytree(checkout / "smbserver", build / "smbserver")
+    assert probe(checkout) == ["True", "True False", str(build / "smbserver" / "errors.py")]
+    assert probe(checkout, SMBSERVER_PURE="1") == ["True", "False False", text]
+    (checkout / "smbserver" / "errors.py").write_text((checkout / "smbserver" / "errors.py").read_text() + "\n")
+    assert probe(checkout) == ["True", "False True", text]
