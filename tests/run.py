@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))  # before the environment exists the package is on
 from smbserver import bootstrap  # noqa: E402 - needs the line above
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 # Debian's package for each program that the conformance steps start.
 SYSTEM_PACKAGES = {
@@ -38,6 +38,9 @@ SYSTEM_PACKAGES = {
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 # Whether it works: figures of so short a run mean nothing, and nobody compares them.
 BENCH_WORDS = ("--rounds", "1", "--seconds", "0.2", "--mib", "64", "--servers", "ours", "--modes", "plain,encrypted")
+# What the compiled build needs beyond Python; only the full matrix makes one.
+COMPILER_PACKAGES = {"cc": "gcc", "python3-config": "python3-dev"}
+PURE_VARIABLE = "SMBSERVER_PURE"  # as in smbserver.compile.current: the sources run, even where there is a build
 STEP_SECONDS = 3600  # a step that takes longer hangs; the full conformance matrix needs some minutes
 STOP_SECONDS = 10  # what a stopped step gets to take its own servers down
 # Debian asks this program before it starts a service; 101 is "no". Else installing samba would open port 445.
@@ -55,6 +58,7 @@ class Step:
     name: str
     arguments: tuple[str, ...]  # for the environment's Python
     programs: tuple[str, ...] = ()  # must be installed, or the step fails without being started
+    compiled: bool = False  # whether servers of this step run from the compiled build
 
 
 def steps(mode: str, select: str | None) -> list[Step]:
@@ -92,6 +96,11 @@ def steps(mode: str, select: str | None) -> list[Step]:
             ]
         else:
             _print("not root: the steps samba round trip and host are left out")
+        chosen += [
+            Step("compile", ("-m", "smbserver.compile"), ("cc",)),
+            Step("pytest compiled", ("-m", "pytest", "--compiled", "tests"), compiled=True),
+            Step("smbtorture compiled", ("conformance/smbtorture/run.py",), ("smbtorture",), compiled=True),
+        ]
     return chosen
 
 
@@ -115,7 +124,7 @@ def main(arguments: Sequence[str]) -> int:
             raise StepError(str(error)) from error
     if mode != "unit":
         with report.step("system packages"):
-            install_system_packages()
+            install_system_packages({**SYSTEM_PACKAGES, **(COMPILER_PACKAGES if mode == "full" else {})})
     for step in steps(mode, options.select):
         with report.step(step.name):
             if python is None:
@@ -123,7 +132,7 @@ def main(arguments: Sequence[str]) -> int:
             missing = [program for program in step.programs if not _found(program)]
             if missing:
                 raise StepError(f"not run, {' and '.join(missing)} is not installed")
-            run_command([str(python), *step.arguments])
+            run_command([str(python), *step.arguments], step.compiled)
     return report.finish()
 
 
@@ -159,12 +168,14 @@ class Report:
         return 1 if failed else 0
 
 
-def install_system_packages(run: Callable[[Sequence[str]], None] | None = None) -> None:
-    """Install the missing packages of SYSTEM_PACKAGES; StepError with the command to type if it cannot."""
+def install_system_packages(
+    wanted: Mapping[str, str] = SYSTEM_PACKAGES, run: Callable[[Sequence[str]], None] | None = None
+) -> None:
+    """Install what is missing of `wanted`, packages by program; StepError with the command to type if it cannot."""
     run = run or run_command
-    packages = sorted({package for program, package in SYSTEM_PACKAGES.items() if not _found(program)})
+    packages = sorted({package for program, package in wanted.items() if not _found(program)})
     if not packages:
-        _print(f"{', '.join(SYSTEM_PACKAGES)} are installed")
+        _print(f"{', '.join(wanted)} are installed")
         return
     if shutil.which("apt-get") is None:
         raise StepError(f"missing: {' '.join(packages)} (names of Debian's packages)")
@@ -175,7 +186,7 @@ def install_system_packages(run: Callable[[Sequence[str]], None] | None = None) 
     with _services_stay_stopped():
         run(["apt-get", "update", "-q"])
         run(["apt-get", "install", "-y", "-q", "--no-install-recommends", *packages])
-    absent = [program for program in SYSTEM_PACKAGES if not _found(program)]
+    absent = [program for program in wanted if not _found(program)]
     if absent:
         raise StepError(f"installed {' '.join(packages)}, but {' '.join(absent)} cannot be found")
 
@@ -193,14 +204,18 @@ def _services_stay_stopped() -> Iterator[None]:
         SERVICE_POLICY.unlink()
 
 
-def run_command(command: Sequence[str]) -> None:
+def run_command(command: Sequence[str], compiled: bool = False) -> None:
     """Run `command` in the repository's root with its output shown and no input; StepError unless it exits with 0.
 
+    `compiled`: servers that it starts are those of the compiled build, if there is one; otherwise of the sources.
     However this ends, the command's process group is gone afterwards.
     """
     _print(f"$ {' '.join(command)}")
     # A group of its own: what is stopped is the step with all that it started, and nothing else.
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True)
+    environment = {name: value for name, value in os.environ.items() if name != PURE_VARIABLE}
+    if not compiled:
+        environment[PURE_VARIABLE] = "1"
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, start_new_session=True, env=environment)
     try:
         code = process.wait(timeout=STEP_SECONDS)
     except subprocess.TimeoutExpired as error:

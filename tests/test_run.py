@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smbserver import bootstrap
+from smbserver.compile.current import PURE_VARIABLE
 from tests import run
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ def test_missing_program_fails_the_step_that_needs_it(
     started: list[Sequence[str]] = []
     monkeypatch.setattr(bootstrap, "environment", lambda extra: Path("python"))
     monkeypatch.setattr("signal.signal", lambda *_: None)
-    monkeypatch.setattr(run, "run_command", started.append)
-    monkeypatch.setattr(run, "install_system_packages", lambda: None)
+    monkeypatch.setattr(run, "run_command", lambda command, compiled: started.append(command))
+    monkeypatch.setattr(run, "install_system_packages", lambda wanted: None)
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     assert run.main([]) == 1
     assert not any("smbclient" in argument for command in started for argument in command)
@@ -110,7 +111,7 @@ def test_root_installs_what_is_missing_without_starting_services(
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(run, "SERVICE_POLICY", policy)
     monkeypatch.setenv("DEBIAN_FRONTEND", "dialog")  # so that it is put back
-    run.install_system_packages(install)
+    run.install_system_packages(run=install)
     assert commands[0][:2] == ["apt-get", "update"]
     assert commands[1][-4:] == ["attr", "samba", "samba-testsuite", "smbclient"]
     assert not policy.exists()
@@ -140,3 +141,14 @@ def test_hanging_command_is_stopped_with_what_it_started(monkeypatch: pytest.Mon
         assert os.read(reader, 1) == b""
     finally:
         os.close(reader)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_a_step_runs_the_sources_unless_it_asks_for_the_build(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(run.PURE_VARIABLE, "as it was")
+    code = f"import os, sys; sys.exit(({run.PURE_VARIABLE!r} in os.environ) is {compiled})"
+    run.run_command([sys.executable, "-c", code], compiled)
+
+
+def test_the_variable_is_the_one_that_a_start_reads() -> None:
+    assert run.PURE_VARIABLE == PURE_VARIABLE

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -13,6 +14,7 @@ from smbserver.compile.modules import compiled_modules
 
 PRIVATE: Final = 0o755  # whoever may write here is obeyed by the next start
 KEPT: Final = 1  # earlier builds: a server that still runs may yet import from the last one
+_INSTALL: Final = "On Debian: sudo apt-get install gcc python3-dev; then run this again"
 
 
 class BuildError(Exception):
@@ -27,7 +29,9 @@ def make(builds: Path = BUILDS, package: Path = PACKAGE) -> Path:
     if found is not None:
         return found
     if shutil.which(os.environ.get("CC", "cc")) is None:
-        raise BuildError("no C compiler found. On Debian: sudo apt-get install gcc python3-dev; then run this again")
+        raise BuildError(f"no C compiler found. {_INSTALL}")
+    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
+        raise BuildError(f"{sys.executable} has no header files (Python.h). {_INSTALL}")
     try:
         return _make(builds, package)
     except OSError as error:
