@@ -30,7 +30,8 @@ from smbserver.commands.tree_connect import tree_connect
 from smbserver.commands.tree_disconnect import tree_disconnect
 from smbserver.commands.write import write
 from smbserver.connection.connection import Connection
-from smbserver.connection.work import Compound, Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Compound, Reply, Work
 from smbserver.errors import ProtocolViolation, StatusError, WireError
 from smbserver.nt import status
 from smbserver.objects.open import Open

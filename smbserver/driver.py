@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final
 
 from smbserver.connection.connection import MAX_PENDING, Connection
-from smbserver.connection.work import Compound, Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Compound, Reply, Work
 from smbserver.dispatch import complete, dispatch, dispatch_smb1, error_reply
 from smbserver.errors import ProtocolViolation, WireError
 from smbserver.nt import status

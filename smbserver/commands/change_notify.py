@@ -3,7 +3,8 @@
 from functools import partial
 
 from smbserver.backend.acting import ActsAs
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.nt.names import Path

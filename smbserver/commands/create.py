@@ -61,7 +61,8 @@ from smbserver.commands.create_posix import (
 from smbserver.commands.create_response import create_response
 from smbserver.commands.create_stream import apply_kind, clear_streams, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.metadata import Metadata

@@ -1,6 +1,7 @@
 """FLUSH ([MS-SMB2] 3.3.5.11)."""
 
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.wire import empty

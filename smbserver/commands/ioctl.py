@@ -18,7 +18,8 @@ from smbserver.commands.ioctl_sparse import (
 )
 from smbserver.commands.ioctl_torture import ioctl_torture
 from smbserver.connection import offers
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import ProtocolViolation, StatusError, WireError
 from smbserver.nt import access, status
 from smbserver.objects.pipe import Message, PipeHandle, pipe_exists

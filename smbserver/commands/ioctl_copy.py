@@ -11,7 +11,8 @@ from smbserver.backend.base import Handle, Ranges
 from smbserver.commands.ioctl_copy_file import copy_file
 from smbserver.commands.ioctl_reply import ioctl_reply, need_file
 from smbserver.connection import steps
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_WRITTEN

@@ -15,7 +15,8 @@ from typing import Final
 from smbserver.backend.base import Handle, StreamHandle
 from smbserver.commands.ioctl_reply import ioctl_reply
 from smbserver.connection import steps
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_ATTRIBUTES, FILTER_EA, FILTER_LAST_WRITE, FILTER_WRITTEN

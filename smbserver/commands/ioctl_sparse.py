@@ -11,7 +11,8 @@ from typing import Final
 from smbserver.backend.base import Ranges
 from smbserver.commands.ioctl_reply import check_volume, ioctl_reply, need_data
 from smbserver.connection import steps
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_ATTRIBUTES, FILTER_WRITTEN

@@ -7,7 +7,8 @@ Nothing here is reached unless the policy says so: a client could otherwise end 
 from typing import Final
 
 from smbserver.connection.connection import Connection
-from smbserver.connection.work import Buffer, Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Buffer, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.waiter import Waiter

@@ -3,7 +3,8 @@
 import logging
 from typing import Final
 
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.sharing.byte_locks import Range

@@ -8,7 +8,8 @@ from smbserver.commands.apple_double import doubles_of_directory, first
 from smbserver.commands.apple_entries import apple_entries
 from smbserver.commands.posix_info import posix_entries
 from smbserver.commands.visible_entries import visible_entries
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, names, status
 from smbserver.nt.disguises import PlainPattern, disguised

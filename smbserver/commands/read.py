@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from smbserver.connection.work import FileTail, Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import FileTail, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.objects.open import Open

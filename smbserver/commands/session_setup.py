@@ -12,7 +12,8 @@ from smbserver.auth.ntlm import Acceptor, LoggedOn, LogonFailure
 from smbserver.commands.session_binding import find_bindable
 from smbserver.connection.connection import MAX_SESSIONS, Connection
 from smbserver.connection.dialects import Dialect
-from smbserver.connection.work import Buffer, Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Buffer, Reply, Work
 from smbserver.crypto import kdf, preauth, signing
 from smbserver.crypto.sealing import KEY_LENGTH, Opener, Sealer
 from smbserver.errors import ProtocolViolation, StatusError

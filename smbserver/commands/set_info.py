@@ -9,7 +9,8 @@ from smbserver.commands.set_disposition import set_disposition, set_disposition_
 from smbserver.commands.set_ea import set_ea
 from smbserver.commands.set_rename import set_link, set_rename, set_rename_ex
 from smbserver.commands.set_security import set_security
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, changes, status
 from smbserver.objects.open import Open

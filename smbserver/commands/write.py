@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_WRITTEN

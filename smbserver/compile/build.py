@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from smbserver.compile.current import BUILDS, PACKAGE, build_name, find
-from smbserver.compile.modules import compiled_modules
 
 PRIVATE: Final = 0o755  # whoever may write here is obeyed by the next start
 KEPT: Final = 1  # earlier builds: a server that still runs may yet import from the last one
@@ -66,17 +65,9 @@ def _translate(draft: Path) -> None:
 
 
 def _check(draft: Path) -> None:
-    """Import every compiled module, and see that it is one."""
-    names = [name.removesuffix(".py").replace("/", ".") for name in compiled_modules(draft / "smbserver")]
-    code = "; ".join(
-        (
-            "import importlib, sys",
-            f"found = [importlib.import_module('smbserver.' + name).__file__ for name in {names!r}]",
-            "sys.exit(any(path.endswith('.py') for path in found))",
-        )
-    )
-    if _run(draft, "-c", code).returncode != 0:
-        raise BuildError("what was built cannot be imported; what it said stands above")
+    """Import every compiled module in a process of its own, and look at what came."""
+    if _run(draft, "-m", "smbserver.compile.check").returncode != 0:
+        raise BuildError("what was built cannot be used; what is wrong with it stands above")
 
 
 def _run(draft: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:

@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import nullcontext
 from typing import Generic, TypeVar
 
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.objects.open import Open

@@ -13,8 +13,9 @@ from conformance.client.session import Options, Session, Tree
 from smbserver import dispatch
 from smbserver.connection.connection import MAX_COMPOUND, Connection
 from smbserver.connection.credits import MAX_CREDITS
-from smbserver.connection.work import Pending, Work
+from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply as Answer
+from smbserver.connection.work import Work
 from smbserver.driver import INTERIM_DELAY
 from smbserver.errors import ProtocolViolation
 from smbserver.nt import status

@@ -9,7 +9,8 @@ from typing import cast
 import pytest
 
 from smbserver.connection import steps
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import status
 from smbserver.objects.open import Open
