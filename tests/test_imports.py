@@ -247,6 +247,7 @@ RESTRICTED = (
     Row("machine_id", "open()", "reads /etc/machine-id"),
     Row("interfaces", "open()", "the speed of a link, the interfaces' IPv6"),
     Row("cli", "open()", "writes the ready file"),
+    Row("cli.allocator", "ctypes", "mallopt"),
     Row("cli", "secrets", "makes the password of a run"),
     Row("cli", "socket", "the addresses of the banner"),
     Row("cli", "fcntl", "likewise: the interfaces' IPv4"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from smbserver.cli.addresses import own_addresses
+from smbserver.cli.allocator import keep_freed_memory
 from smbserver.cli.arguments import layer_from, parse
 from smbserver.cli.banner import banner
 from smbserver.cli.log_lines import LineFormatter
@@ -119,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(LineFormatter("%(asctime)s %(levelname)s %(message)s"))
         logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
+        keep_freed_memory(os.environ)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             drained = runner.run(_serve(chosen, ready_file))
             if not drained:
