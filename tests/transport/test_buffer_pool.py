@@ -1,0 +1,137 @@
+"""Buffers that are used again: never while somebody looks at them, and never with the bytes of an earlier frame."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smbserver.transport.buffer_pool import POOL_LIMIT, RECEIVE_BUFFER, SIZE_STEP, BufferPool
+from smbserver.transport.tcp import TcpTransport
+from tests.transport.test_tcp import Receiver, StepLoop
+
+LARGE = RECEIVE_BUFFER + 1  # the smallest frame with a buffer of its own, and a byte
+SECRET = 0xEE
+
+
+class Guest:
+    """One of several connections of a server: they share its pool."""
+
+    def __init__(self, loop: StepLoop, pool: BufferPool) -> None:
+        self.loop = loop
+        ours, self.peer = socket.socketpair()
+        ours.setblocking(False)
+        self.peer.setblocking(False)
+        self.receiver = Receiver()
+        self.transport = TcpTransport(cast("asyncio.AbstractEventLoop", loop), ours, pool)
+        self.transport.start(self.receiver)
+
+    def feed(self, data: bytes) -> None:
+        """Send all of it, however often the other end must read for that."""
+        view = memoryview(data)
+        while view:
+            try:
+                view = view[self.peer.send(view) :]
+            except BlockingIOError:
+                assert self.loop.run(), "the transport takes nothing"
+        self.loop.run()
+
+    def end(self) -> None:
+        """Give back both ends."""
+        self.transport.abort("the test is over")
+        self.peer.close()
+
+
+def guests(count: int) -> list[Guest]:
+    """Connections of one server."""
+    loop, pool = StepLoop(), BufferPool()
+    return [Guest(loop, pool) for _ in range(count)]
+
+
+def frame(size: int, byte: int) -> bytes:
+    """A frame of one byte again and again."""
+    return size.to_bytes(4, "big") + bytes([byte]) * size
+
+
+def test_a_buffer_is_taken_back_and_given_again() -> None:
+    pool = BufferPool()
+    first = pool.take(LARGE)
+    assert len(first) == SIZE_STEP
+    pool.give(first)
+    assert pool.take(SIZE_STEP) is first
+    assert pool.take(SIZE_STEP) is not first
+
+
+def test_a_buffer_that_somebody_looks_at_is_theirs() -> None:
+    pool = BufferPool()
+    buffer = pool.take(LARGE)
+    view = memoryview(buffer)[10:20]
+    pool.give(buffer)
+    assert pool.take(LARGE) is not buffer
+    view.release()
+
+
+def test_what_is_kept_has_an_end() -> None:
+    pool = BufferPool()
+    size = POOL_LIMIT // 4
+    lent = [pool.take(size) for _ in range(5)]
+    for buffer in lent:
+        pool.give(buffer)
+    again = [pool.take(size) for _ in range(5)]
+    assert sum(any(one is other for other in lent) for one in again) == 4
+
+
+def test_a_frame_in_a_used_buffer_shows_nothing_of_the_other_connection() -> None:
+    one, other = guests(2)
+    one.receiver.answer = lambda view: one.receiver.frames.clear()  # handled and forgotten: its buffer is free again
+    one.feed(frame(SIZE_STEP - 8, SECRET))
+    other.feed(frame(LARGE, 1))
+    (shorter,) = other.receiver.frames
+    assert bytes(shorter) == b"\x01" * LARGE
+    assert len(cast("bytearray", shorter.obj)) > LARGE  # it is a used one, and longer than what is shown
+    one.end()
+    other.end()
+
+
+def test_a_reply_that_waits_is_not_received_into() -> None:
+    """The reply is a view into the frame that it answers, and the peer does not read it while it sends more."""
+    one, other = guests(2)
+
+    def answer(view: memoryview) -> None:
+        one.receiver.frames.clear()
+        one.transport.send([view])
+
+    one.receiver.answer = answer
+    one.feed(frame(LARGE * 3, 1))
+    assert one.transport.owes
+    other.feed(frame(LARGE * 3, SECRET))
+    found = bytearray()
+    while len(found) < 4 + LARGE * 3:
+        try:
+            found += one.peer.recv(LARGE)
+        except BlockingIOError:
+            assert one.loop.run()
+    assert bytes(found[4:]) == b"\x01" * (LARGE * 3)
+    one.end()
+    other.end()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(LARGE - 2000, LARGE * 3), st.booleans()), max_size=12))
+def test_frames_of_several_connections_keep_their_own_bytes(sent: list[tuple[int, int, bool]]) -> None:
+    """Whichever frames are kept and whichever are forgotten at once."""
+    everyone = guests(3)
+    kept: list[tuple[memoryview, int, int]] = []
+    for number, (who, size, is_kept) in enumerate(sent, 1):
+        everyone[who].feed(frame(size, number))
+        view = everyone[who].receiver.frames.pop()
+        assert bytes(view) == bytes([number]) * size
+        if is_kept:
+            kept.append((view, number, size))
+    for view, number, size in kept:
+        assert bytes(view) == bytes([number]) * size
+    for guest in everyone:
+        guest.end()
