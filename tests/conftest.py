@@ -6,6 +6,7 @@ part of a compiled module, which its callers would not notice, is skipped then, 
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
@@ -70,7 +71,8 @@ def _is_compiled(target: object) -> bool:
         return target.startswith("smbserver.")
     if not isinstance(target, ModuleType):
         target = sys.modules.get((target if isinstance(target, type) else type(target)).__module__)
-    return isinstance(target, ModuleType) and (target.__file__ or "").endswith(".so") and "smbserver" in target.__name__
+    file = target.__dict__.get("__file__") if isinstance(target, ModuleType) else None
+    return isinstance(file, str) and file.endswith(".so") and f"{os.sep}smbserver{os.sep}" in file
 
 
 @pytest.fixture

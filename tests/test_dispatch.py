@@ -64,6 +64,8 @@ def test_the_table_here_has_every_command() -> None:
 def no_internal_error(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """An exception that a handler did not expect is a bug, whatever the client was told; some tests make just one."""
     yield
+    if request.config.getoption("--compiled") and request.node.name.startswith("test_an_exception"):
+        return  # it was skipped, because its bug is put into a compiled module
     found = [record.getMessage() for record in caplog.get_records("call") if record.exc_info]
     assert len(found) == request.node.name.startswith("test_an_exception"), found
 

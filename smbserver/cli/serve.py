@@ -51,8 +51,8 @@ def _invoking_user() -> str:
         return "user"
 
 
-async def _serve(chosen: Chosen, ready_file: str | None) -> bool:
-    """Serve until a signal. Returns whether everything under way was finished in time."""
+async def _serve(chosen: Chosen, ready_file: str | None, notes: Sequence[str]) -> bool:
+    """Serve until a signal; `notes` go into the banner. Returns whether everything under way was finished in time."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
 
@@ -74,7 +74,7 @@ async def _serve(chosen: Chosen, ready_file: str | None) -> bool:
         except OSError as error:
             await server.stop(0)
             raise ConfigError(f"--ready-file {ready_file} cannot be written: {error.strerror}") from None
-    _say(banner(server.settings, server.addresses, own_addresses(), chosen.made_for, (*server.notes, *_build_notes())))
+    _say(banner(server.settings, server.addresses, own_addresses(), chosen.made_for, (*server.notes, *notes)))
     await stop.wait()
     _say("ending: open requests finish, files are flushed (Ctrl-C again: at once)")
     return await server.stop()
@@ -122,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, handlers=[handler])
         keep_freed_memory(os.environ)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            drained = runner.run(_serve(chosen, ready_file))
+            drained = runner.run(_serve(chosen, ready_file, _build_notes()))
             if not drained:
                 # A thread that waits for a dead disk cannot be ended, and leaving the ordinary way would wait for it.
                 log.error("the time for the end is over and something was still under way: ending without it")

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from smbserver.compile.current import BUILDS, PACKAGE, build_name, find
+from smbserver.compile.current import BUILDS, PACKAGE, UNFINISHED, build_name, find
 
 PRIVATE: Final = 0o755  # whoever may write here is obeyed by the next start
 KEPT: Final = 1  # earlier builds: a server that still runs may yet import from the last one
@@ -39,7 +39,7 @@ def make(builds: Path = BUILDS, package: Path = PACKAGE) -> Path:
 
 def _make(builds: Path, package: Path) -> Path:
     builds.mkdir(mode=PRIVATE, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix="unfinished-", dir=builds))
+    draft = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=builds))
     try:
         shutil.copytree(package, draft / package.name, ignore=shutil.ignore_patterns("__pycache__"))
         name = build_name(draft / package.name)  # of what is compiled, should somebody be editing
@@ -83,6 +83,6 @@ def _run(draft: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def _remove_older(builds: Path, kept: int) -> None:
-    by_age = sorted(builds.glob("*-*-*"), key=lambda path: path.stat().st_mtime)
-    for path in [each for each in by_age if not each.name.startswith("unfinished-")][:-kept]:
+    whole = [path for path in builds.iterdir() if not path.name.startswith(UNFINISHED)]
+    for path in sorted(whole, key=lambda path: path.stat().st_mtime)[:-kept]:
         shutil.rmtree(path, ignore_errors=True)

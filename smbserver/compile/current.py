@@ -15,6 +15,7 @@ from typing import Final
 import smbserver
 
 PURE_VARIABLE: Final = "SMBSERVER_PURE"  # set to anything: run the sources
+UNFINISHED: Final = "unfinished-"  # how the name of a build begins while it is made
 PACKAGE: Final = Path(__file__).resolve().parent.parent
 BUILDS: Final = PACKAGE.parent / ".compiled"
 _WRITABLE_BY_OTHERS: Final = 0o022
@@ -58,8 +59,13 @@ def prefer() -> None:
 
 
 def is_outdated() -> bool:
-    """Whether there are builds, but none of these sources."""
-    return not is_used() and not os.environ.get(PURE_VARIABLE) and any(BUILDS.glob("*-*")) and find() is None
+    """Whether there are builds, but none of these sources. To be asked before the rights to read here are given up."""
+    if is_used() or os.environ.get(PURE_VARIABLE):
+        return False
+    try:
+        return any(not name.startswith(UNFINISHED) for name in os.listdir(BUILDS)) and find() is None
+    except OSError:
+        return False
 
 
 def is_used() -> bool:

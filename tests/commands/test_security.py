@@ -401,6 +401,7 @@ def test_a_damaged_descriptor_lets_only_the_owner_in(share_folder: Path, caplog:
     world.close()
 
 
+@pytest.mark.pure(reason="derives from a compiled class")
 def test_a_store_without_room_says_so(share_folder: Path) -> None:
     (share_folder / "files").mkdir()
     backend = OnDisk(share_folder / "files")

@@ -74,6 +74,7 @@ STEP = st.one_of(
 )
 
 
+@pytest.mark.pure(reason="a smaller window, which is compiled in")
 @given(steps=st.lists(STEP, max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_like_a_model_with_sets(steps: list[tuple[str, int, int]]) -> None:

@@ -7,12 +7,12 @@ import logging
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Final, TypeVar
 
 from smbserver.backend.apple_streams import AppleStreams
 from smbserver.backend.base import LockMirror, Ranges, Streams
 from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
-from smbserver.backend.posix.disk_names import to_wire
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of, ownership_of
 from smbserver.backend.posix.kept_times import KeptTimes
@@ -21,6 +21,7 @@ from smbserver.backend.posix.lock_mirror import PosixLockMirror
 from smbserver.backend.posix.page_cache import is_cached
 from smbserver.backend.posix.ranges import PosixRanges
 from smbserver.backend.posix.resolve import Resolver
+from smbserver.backend.posix.scan import scan_directory
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.streams import PosixStreams
 from smbserver.backend.posix.syscalls import attribute_names, attribute_value, birth_time
@@ -340,28 +341,15 @@ class PosixHandle:
 
     def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """Stream the directory; what cannot be shown (devices, links to outside, unmappable names) is left out."""
+        return scan_directory(self._fd, partial(self._first_entries, owned), partial(self._entry_metadata, owned))
+
+    def _first_entries(self, owned: bool) -> tuple[Metadata, Metadata]:
         own = self.metadata()
         if owned:
             own = own._replace(owner=self.ownership())
-        yield ".", own
-        yield "..", self._parent_metadata(owned) if self._path else own
-        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._fd)
-        try:
-            with os.scandir(fd) as entries:
-                for entry in entries:
-                    wire = to_wire(entry.name)
-                    if wire is None:
-                        continue
-                    try:
-                        meta = self._entry_metadata(entry, wire, fd, owned)
-                    except FileNotFoundError:
-                        continue  # removed while we list
-                    if meta is not None:
-                        yield wire, meta
-        finally:
-            os.close(fd)
+        return own, self._parent_metadata(owned) if self._path else own
 
-    def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int, owned: bool) -> Metadata | None:
+    def _entry_metadata(self, owned: bool, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
         hidden = self._resolver.hidden.hides(wire)
         if entry.is_symlink():
             if self._resolver.shows_links:
