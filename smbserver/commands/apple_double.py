@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 from smbserver.backend.base import Handle, Located, StreamHandle, Streams
 from smbserver.connection import steps
-from smbserver.connection.work import Pending, Reply, Work
+from smbserver.connection.pending import Pending
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.changes import ACTION_ADDED_STREAM, ACTION_REMOVED, FILTER_STREAM_NAME, Change, name_filter
