@@ -264,6 +264,7 @@ def test_closed_handle_never_touches_who_has_its_number_now(backend: PosixBacken
 # --- directories ---
 
 
+@pytest.mark.pure(reason="replaces a method of a compiled class")
 def test_scan_is_a_stream(backend: PosixBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries are looked at as they are asked for: a directory of a million costs what the client takes of it."""
     for number in range(500):
@@ -309,6 +310,7 @@ def test_scan_does_not_disturb_another(backend: PosixBackend, tmp_path: Path) ->
     root.close()
 
 
+@pytest.mark.pure(reason="replaces a method of a compiled class")
 def test_scan_while_entries_go(backend: PosixBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is removed between its name and its attributes is left out; the rest is still told."""
     for number in range(5):
