@@ -65,8 +65,10 @@ def _go_on(
     opened = work.need_open()
     cursor.is_in_use = False
     if opened.is_closed:
-        raise StatusError(status.FILE_CLOSED)
-    if not _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0):
+        # The CLOSE came behind this request: it is answered with what was found before, as if there had been no pause.
+        if not entries:
+            raise StatusError(status.FILE_CLOSED)
+    elif not _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0):
         cursor.is_in_use = True
         return Pending(
             work.connection.server.runtime.turn(), lambda _: _go_on(request, work, cursor, entries), can_cancel=False

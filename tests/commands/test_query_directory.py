@@ -113,4 +113,18 @@ def test_closed_in_a_pause(world: World) -> None:
     asked_first = tree.submit(queries.query_directory(file.file_id, "*", 37, 65536, 0))
     file.close()
     world.runtime.run_offloaded()
+    reply = tree.session.connection.wait(asked_first)
+    assert reply.status == status.SUCCESS  # what was found before the CLOSE came, and nothing of the disk after it
+    assert len(reply.raw) > 64 * 100
+
+
+def test_closed_in_a_pause_with_nothing_found(world: World) -> None:
+    for number in range(300):
+        (world.data / f"f{number:03}").touch()
+    tree = world.tree()
+    file = tree.open("", access=GENERIC_READ, options=DIRECTORY_FILE)
+    world.runtime.hold_offloaded = True
+    asked_first = tree.submit(queries.query_directory(file.file_id, "*.none", 37, 65536, 0))
+    file.close()
+    world.runtime.run_offloaded()
     assert tree.session.connection.wait(asked_first).status == status.FILE_CLOSED
