@@ -18,6 +18,7 @@ from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError, WireError
 from smbserver.nt import access, attributes, names, status
 from smbserver.nt.changes import ACTION_ADDED_STREAM, ACTION_REMOVED, FILTER_STREAM_NAME, Change, name_filter
+from smbserver.nt.disguises import TO_DISGUISED
 from smbserver.nt.finder_info import AFP_INFO_SIZE, afp_info, finder_info
 from smbserver.nt.names import Path, fold
 from smbserver.nt.stream_names import AFP_INFO, AFP_RESOURCE, check_stream_name, split_stream, stream_path
@@ -40,12 +41,6 @@ _GIVES: Final = access.FILE_WRITE_DATA | access.FILE_WRITE_ATTRIBUTES
 _NOT_ATTRIBUTES: Final = frozenset(
     fold(name) for name in (AFP_INFO, AFP_RESOURCE, "com.apple.FinderInfo", "com.apple.ResourceFork")
 )
-# What no name on the wire has, in the place that macOS sends it in (see `backend.posix.disk_names`).
-_SPECIAL: Final = '"*:<>?\\|'
-_TO_WIRE: Final = {code: chr(0xF000 + code) for code in range(1, 32)} | {
-    ord(char): chr(0xF020 + index) for index, char in enumerate(_SPECIAL)
-}
-
 Slice = Callable[[], object]
 Slices = Generator[Slice, object, None]
 
@@ -222,7 +217,7 @@ def _streams_of(double: wire.AppleDouble) -> Iterator[tuple[str, bytes]]:
         yield AFP_RESOURCE, double.resource_fork
     seen: set[str] = set()
     for name, value in double.attributes:
-        wired = name.translate(_TO_WIRE)
+        wired = name.translate(TO_DISGUISED)
         check_stream_name(wired)
         folded = fold(wired)
         if folded in seen or folded in _NOT_ATTRIBUTES:

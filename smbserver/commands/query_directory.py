@@ -1,6 +1,7 @@
 """QUERY_DIRECTORY ([MS-SMB2] 3.3.5.18, [MS-FSA] 2.1.5.6.3)."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Final
 
 from smbserver.backend.base import Backend, Located
@@ -16,6 +17,7 @@ from smbserver.nt.disguises import PlainPattern, disguised
 from smbserver.nt.metadata import Metadata
 from smbserver.nt.short_names import short_name
 from smbserver.objects.open import Cursor, Open
+from smbserver.waiter import Waiter
 from smbserver.wire import query_directory as wire
 from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, POSIX, WITH_EA_SIZE, EntryList
 
@@ -52,27 +54,52 @@ def _query(request: wire.QueryDirectoryRequest, work: Work, opened: Open) -> Rep
     if dialect is None or room > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(room)
+    if opened.is_closed:  # while this one waited
+        raise StatusError(status.FILE_CLOSED)
     if opened.cursor is not None and opened.cursor.is_in_use:  # by the request before, which makes a pause
         return Pending(work.connection.server.runtime.turn(), lambda _: _query(request, work, opened), can_cancel=False)
     cursor = _cursor(request, opened, work)
-    return _go_on(request, work, cursor, EntryList(request.file_information_class, min(room, MAX_BATCH)))
+    entries = EntryList(request.file_information_class, min(room, MAX_BATCH))
+    single = request.flags & wire.RETURN_SINGLE_ENTRY != 0
+    if _fill(entries, cursor, single):
+        return _reply(work, opened, cursor, entries)
+    filled = _fill_with_pauses(entries, cursor, single, work, opened)
+    return Pending(filled, lambda _: _reply(work, opened, cursor, entries), can_cancel=False)
 
 
-def _go_on(
-    request: wire.QueryDirectoryRequest, work: Work, cursor: Cursor, entries: EntryList
-) -> Reply | Pending[None]:
-    """A slice of the reply's entries, and the reply when it is complete."""
-    opened = work.need_open()
-    cursor.is_in_use = False
-    if opened.is_closed:
-        # The CLOSE came behind this request: it is answered with what was found before, as if there had been no pause.
-        if not entries:
-            raise StatusError(status.FILE_CLOSED)
-    elif not _fill(entries, cursor, request.flags & wire.RETURN_SINGLE_ENTRY != 0):
-        cursor.is_in_use = True
-        return Pending(
-            work.connection.server.runtime.turn(), lambda _: _go_on(request, work, cursor, entries), can_cancel=False
-        )
+def _fill_with_pauses(entries: EntryList, cursor: Cursor, single: bool, work: Work, opened: Open) -> Waiter[None]:
+    """The rest of the reply's entries, a slice in each turn of the loop.
+
+    Until then the open keeps its handle and the cursor is this request's: a CLOSE that came behind it changes nothing.
+    """
+    filled: Waiter[None] = Waiter()
+    runtime, acting = work.connection.server.runtime, work.need_tree().acting
+    cursor.is_in_use = True
+    opened.hold()
+
+    def slice_(_: object) -> None:
+        failure: Exception | None = None
+        try:
+            with acting or nullcontext():  # as the handler had begun
+                if not _fill(entries, cursor, single):
+                    runtime.turn().when_done(slice_)
+                    return
+        except Exception as error:  # noqa: BLE001 - the reply of this request, made where all replies of failures are
+            failure = error
+        cursor.is_in_use = False
+        if opened.is_closed:
+            cursor.end()
+        opened.release()
+        if failure is None:
+            filled.resolve(None)
+        else:
+            filled.fail(failure)
+
+    runtime.turn().when_done(slice_)
+    return filled
+
+
+def _reply(work: Work, opened: Open, cursor: Cursor, entries: EntryList) -> Reply:
     if not entries:
         if cursor.waiting is not None:
             raise StatusError(status.INFO_LENGTH_MISMATCH)

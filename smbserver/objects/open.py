@@ -54,6 +54,10 @@ class Cursor:
         self.started = False
         self.is_in_use = False
 
+    def end(self) -> None:
+        """There is nothing more, and the generator gives back the descriptor it has."""
+        self.entries = iter(())
+
 
 class Open:
     """Belongs to one session. `hold` and `release` bracket work in threads: the handle outlives it.
@@ -275,7 +279,8 @@ class Open:
         if self.state.delete_pending and self.state.is_shared and (self.posix_delete or self._only_posix_stay()):
             self._unlink(files)
         if self.cursor is not None:
-            self.cursor.entries = iter(())  # ends the generator, and the descriptor it has
+            if not self.cursor.is_in_use:  # else the request that uses it will end it
+                self.cursor.end()
             self.cursor = None
         state = self.state
         file = state.base or state
