@@ -231,7 +231,7 @@ RESTRICTED = (
     Row("backend.posix.page_cache", "mmap", "the size of a page"),
     Row("transport.tcp", "os", "sendfile"),
     Row("backend.posix.handle", "fcntl", "O_NOATIME for who does not want the access time moved"),
-    Row("backend.memory", "threading", "its data and its accounts are changed by threads too"),
+    Row("backend.memory_volume", "threading", "its data and its accounts are changed by threads too"),
     Row("backend.limited_handle", "threading", "one file is written and copied into by several"),
     Row("backend.usage", "threading", "copies take from the account in threads, and a count has one of its own"),
     Row("backend.posix.file_ioctls", "fcntl", "shared blocks, and the flag of compression"),

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from smbserver.backend.memory_nodes import Node
 from smbserver.backend.sparse_bundles import BANDS, MAX_PLIST, PLIST, band_size, is_bundle
 from smbserver.nt.names import fold_case
 
-if TYPE_CHECKING:
-    from smbserver.backend.memory import _Node
 
-
-def measured(root: _Node) -> int:
+def measured(root: Node) -> int:
     """Ends of files and streams, what is reserved beyond them, and what bands have less than a whole band.
 
     In a thread: what changes meanwhile may be counted as it was or as it is.
@@ -28,7 +24,7 @@ def measured(root: _Node) -> int:
     return total + sum(_missing(entry.node) for entry in root.below() if is_bundle(entry.name))
 
 
-def _missing(bundle: _Node) -> int:
+def _missing(bundle: Node) -> int:
     """What the bands of a bundle have less than whole ones."""
     inside = {fold_case(entry.name): entry.node for entry in bundle.below()}
     plist, bands = inside.get(fold_case(PLIST)), inside.get(fold_case(BANDS))

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import errno
-import os
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
+from smbserver.backend.memory_nodes import Directory, File, refuse
+from smbserver.backend.memory_volume import MemoryVolume
 from smbserver.backend.stream_handle import StreamHandle
 from smbserver.nt.metadata import StreamFacts
 from smbserver.nt.names import fold
 
 if TYPE_CHECKING:
-    from smbserver.backend.memory import MemoryBackend, MemoryHandle, _Directory, _File
+    from smbserver.backend.memory_handle import MemoryHandle
 
 MAX_STREAMS: Final = 2000  # of one file; about what a disk's attributes could name
-
-
-def _refuse(code: int) -> NoReturn:
-    raise OSError(code, os.strerror(code))
 
 
 class _MemoryContent:
@@ -25,7 +22,7 @@ class _MemoryContent:
 
     __slots__ = ("_base", "_handle", "_volume")
 
-    def __init__(self, volume: MemoryBackend, base: _File | _Directory, handle: MemoryHandle) -> None:
+    def __init__(self, volume: MemoryVolume, base: File | Directory, handle: MemoryHandle) -> None:
         self._volume = volume
         self._base = base
         self._handle = handle
@@ -69,14 +66,14 @@ class MemoryStreams:
 
     __slots__ = ("_base", "_node", "_volume")
 
-    def __init__(self, volume: MemoryBackend, base: MemoryHandle, node: _File | _Directory) -> None:
+    def __init__(self, volume: MemoryVolume, base: MemoryHandle, node: File | Directory) -> None:
         self._volume = volume
         self._base = base
         self._node = node
 
     def file(self) -> MemoryHandle:
         """A further handle of the node."""
-        return self._volume.handle(self._node, False)
+        return self._base.beside(self._node, False)
 
     def all(self) -> list[StreamFacts]:
         """In the order they were made."""
@@ -85,7 +82,7 @@ class MemoryStreams:
             meta = self._base.metadata()
             found.append(StreamFacts("", meta.end_of_file, meta.allocation_size))
         for name, stream in list(self._node.streams.values()):
-            handle = self._volume.handle(stream, False)
+            handle = self._base.beside(stream, False)
             meta = handle.metadata()
             handle.close()
             found.append(StreamFacts(name, meta.end_of_file, meta.allocation_size))
@@ -102,16 +99,16 @@ class MemoryStreams:
 
     def open(self, name: str, write: bool) -> StreamHandle:
         """A handle of the file and one of the stream."""
-        entry = self._node.streams.get(fold(name)) or _refuse(errno.ENOENT)
-        content = _MemoryContent(self._volume, self._node, self._volume.handle(entry.node, write))
-        return StreamHandle(self._volume.handle(self._node, False), content, entry.name)
+        entry = self._node.streams.get(fold(name)) or refuse(errno.ENOENT)
+        content = _MemoryContent(self._volume, self._node, self._base.beside(entry.node, write))
+        return StreamHandle(self._base.beside(self._node, False), content, entry.name)
 
     def create(self, name: str) -> StreamHandle:
         """A new stream."""
         if fold(name) in self._node.streams:
-            _refuse(errno.EEXIST)
+            refuse(errno.EEXIST)
         if len(self._node.streams) >= MAX_STREAMS:
-            _refuse(errno.ENOSPC)
+            refuse(errno.ENOSPC)
         self._volume.add_stream(self._node, name)
         self._changed()
         return self.open(name, True)
@@ -125,7 +122,7 @@ class MemoryStreams:
     def remove(self, name: str) -> None:
         """Handles keep the data."""
         if fold(name) not in self._node.streams:
-            _refuse(errno.ENOENT)
+            refuse(errno.ENOENT)
         self._volume.remove_stream(self._node, fold(name))
         self._changed()
 
@@ -133,9 +130,9 @@ class MemoryStreams:
         """Another key for the same node."""
         streams = self._node.streams
         if fold(name) not in streams:
-            _refuse(errno.ENOENT)
+            refuse(errno.ENOENT)
         if fold(to) in streams:
-            _refuse(errno.EEXIST)
+            refuse(errno.EEXIST)
         streams[fold(to)] = streams.pop(fold(name))._replace(name=to)
         self._changed()
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from smbserver.backend.memory import UNIT, MemoryBackend, MemoryHandle
+from smbserver.backend.memory import MemoryBackend
+from smbserver.backend.memory_handle import MemoryHandle
+from smbserver.backend.memory_nodes import UNIT
 
 CREATED = 132_000_000_000_000_000
 Clock = Callable[[], int]

@@ -88,7 +88,7 @@ def test_a_file_is_found_by_its_short_name(backend: Backend, monkeypatch: pytest
 
 
 def test_a_short_name_that_two_files_have_means_none(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("smbserver.backend.memory", "smbserver.backend.posix.known_names"):
+    for module in ("smbserver.backend.memory_nodes", "smbserver.backend.posix.known_names"):
         monkeypatch.setattr(f"{module}.short_name", lambda name: "A00000~0")
     make(backend, "the first of two")
     assert found(backend, "A00000~0") == "the first of two"

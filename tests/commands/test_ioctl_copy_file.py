@@ -21,7 +21,8 @@ from conformance.client.protocol import (
     NoAnswer,
 )
 from conformance.client.session import File, Tree
-from smbserver.backend.memory import MemoryBackend, MemoryHandle
+from smbserver.backend.memory import MemoryBackend
+from smbserver.backend.memory_handle import MemoryHandle
 from smbserver.backend.posix import PosixBackend
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.stream_handle import StreamHandle
