@@ -1,13 +1,17 @@
 """The buffer that all connections receive into, and buffers for large frames, used again.
 
 A fresh buffer costs the clearing and first touch of all its pages; one for each connection costs that for nothing.
+Nothing is given back: what is lent is free again when nobody has a view of it, and Python knows that better than any
+rule of ours (transcript 0033).
 """
 
+from collections import deque
 from typing import Final
 
 RECEIVE_BUFFER: Final = 128 * 1024  # holds every small frame of a deep queue; a larger frame has its own buffer
-POOL_LIMIT: Final = 64 * 1024 * 1024  # bytes kept for the whole server, however many connections it has
+POOL_LIMIT: Final = 64 * 1024 * 1024  # bytes known for the whole server, however many connections it has
 SIZE_STEP: Final = 256 * 1024  # sizes are rounded up to this, so that nearly equal frames share buffers
+_LOOKS: Final = 4  # how many lent buffers are asked before a new one is made; the oldest is free first, mostly
 
 
 class BufferPool:
@@ -15,27 +19,30 @@ class BufferPool:
 
     def __init__(self) -> None:
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))  # what is in it is gone with the next event
-        self._free: dict[int, list[bytearray]] = {}
-        self._kept = 0
+        self._lent: dict[int, deque[bytearray]] = {}  # by size, the longest lent first; their views are elsewhere
+        self._known = 0  # bytes of them
 
-    def take(self, size: int) -> bytearray:
-        """A buffer of at least `size` bytes with anything in it."""
+    def take(self, size: int) -> memoryview:
+        """A writable view of `size` bytes with anything in them, the caller's as long as it or a part of it is kept."""
         rounded = size + -size % SIZE_STEP
-        free = self._free.get(rounded)
-        if free:
-            self._kept -= rounded
-            return free.pop()
-        return bytearray(rounded)
+        lent = self._lent.setdefault(rounded, deque())
+        for _ in range(min(len(lent), _LOOKS)):
+            buffer = lent.popleft()
+            lent.append(buffer)
+            if _is_free(buffer):
+                return memoryview(buffer)[:size]
+        buffer = bytearray(rounded + 1)
+        buffer.pop()  # so that `_is_free` never has to move it
+        if self._known + rounded <= POOL_LIMIT:
+            self._known += rounded
+            lent.append(buffer)
+        return memoryview(buffer)[:size]
 
-    def give(self, buffer: bytearray) -> None:
-        """Take a buffer back, unless somebody still has a view of it: then it is simply theirs."""
-        size = len(buffer)
-        if self._kept + size > POOL_LIMIT:
-            return
-        try:
-            buffer.append(0)  # a bytearray that is being viewed refuses to change its size
-        except BufferError:
-            return
-        buffer.pop()
-        self._kept += size
-        self._free.setdefault(size, []).append(buffer)
+
+def _is_free(buffer: bytearray) -> bool:
+    try:
+        buffer.append(0)  # a bytearray that is being viewed refuses to change its size
+    except BufferError:
+        return False
+    buffer.pop()
+    return True

@@ -108,7 +108,6 @@ class TcpTransport:
         self._receiver: FrameReceiver | None = None
         self._rest = b""  # received and not yet handed over: part of a frame, or frames that back pressure holds up
         self._large: memoryview | None = None
-        self._large_buffer = bytearray()
         self._large_have = 0
         self._queue: deque[Buffer | Tail] = deque()
         self._tails = 0  # how many of them are in the queue
@@ -255,7 +254,8 @@ class TcpTransport:
         if self._large is not None:
             self._large_have += count
             if self._large_have == len(self._large):
-                self._deliver_large()
+                frame, self._large = self._large, None
+                self._deliver(frame)
             return
         self._take_frames(shared, len(rest) + count)
 
@@ -288,17 +288,9 @@ class TcpTransport:
         self._rest = bytes(received[start:end])
 
     def _begin_large(self, beginning: memoryview, length: int) -> None:
-        self._large_buffer = self._pool.take(length)
-        self._large = memoryview(self._large_buffer)[:length]
+        self._large = self._pool.take(length)
         self._large_have = len(beginning)
         self._large[: self._large_have] = beginning
-
-    def _deliver_large(self) -> None:
-        assert self._large is not None
-        self._deliver(self._large)
-        self._large = None
-        buffer, self._large_buffer = self._large_buffer, bytearray()
-        self._pool.give(buffer)
 
     def _deliver(self, frame: memoryview) -> None:
         assert self._receiver is not None

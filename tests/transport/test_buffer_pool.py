@@ -56,32 +56,75 @@ def frame(size: int, byte: int) -> bytes:
     return size.to_bytes(4, "big") + bytes([byte]) * size
 
 
-def test_a_buffer_is_taken_back_and_given_again() -> None:
+def test_a_buffer_that_nobody_looks_at_is_lent_again() -> None:
     pool = BufferPool()
-    first = pool.take(LARGE)
-    assert len(first) == SIZE_STEP
-    pool.give(first)
-    assert pool.take(SIZE_STEP) is first
-    assert pool.take(SIZE_STEP) is not first
+    view = pool.take(LARGE)
+    assert len(view) == LARGE
+    first = id(view.obj)
+    del view
+    view = pool.take(SIZE_STEP)
+    assert id(view.obj) == first
+    assert id(pool.take(SIZE_STEP).obj) != first
 
 
-def test_a_buffer_that_somebody_looks_at_is_theirs() -> None:
+def test_a_part_of_a_view_keeps_its_buffer() -> None:
     pool = BufferPool()
-    buffer = pool.take(LARGE)
-    view = memoryview(buffer)[10:20]
-    pool.give(buffer)
-    assert pool.take(LARGE) is not buffer
-    view.release()
+    part = pool.take(LARGE)[10:20]
+    other = pool.take(LARGE)
+    assert other.obj is not part.obj
+    del other
+    again = pool.take(LARGE)
+    assert again.obj is not part.obj
 
 
-def test_what_is_kept_has_an_end() -> None:
+def test_a_buffer_that_is_kept_for_long_does_not_stop_the_others() -> None:
+    pool = BufferPool()
+    kept = pool.take(LARGE)
+    seen = {id(pool.take(LARGE).obj) for _ in range(10)}
+    assert len(seen) == 1
+    assert id(kept.obj) not in seen
+
+
+def test_what_is_known_has_an_end() -> None:
     pool = BufferPool()
     size = POOL_LIMIT // 4
     lent = [pool.take(size) for _ in range(5)]
-    for buffer in lent:
-        pool.give(buffer)
+    known = {id(view.obj) for view in lent}
+    held = [view.obj for view in lent]  # so that no address is used twice
+    del lent
     again = [pool.take(size) for _ in range(5)]
-    assert sum(any(one is other for other in lent) for one in again) == 4
+    assert sum(id(view.obj) in known for view in again) == 4
+    assert len(held) == 5
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.integers(1, SIZE_STEP * 2), st.integers(0, 20)), max_size=40))
+def test_no_buffer_is_lent_twice_at_a_time(steps: list[tuple[bool, int, int]]) -> None:
+    """Whatever is taken and dropped, and in which order."""
+    pool = BufferPool()
+    kept: list[memoryview] = []
+    for takes, size, which in steps:
+        if takes:
+            view = pool.take(size)
+            assert all(view.obj is not other.obj for other in kept)
+            kept.append(view[size // 2 :])
+        elif kept:
+            del kept[which % len(kept)]
+
+
+def test_large_frames_one_after_the_other_need_one_buffer() -> None:
+    (guest,) = guests(1)
+    seen = set()
+
+    def look(view: memoryview) -> None:
+        seen.add(id(view.obj))
+        guest.receiver.frames.clear()  # handled and forgotten
+
+    guest.receiver.answer = look
+    for byte in range(8):
+        guest.feed(frame(LARGE, byte))
+    assert len(seen) == 1
+    guest.end()
 
 
 def test_a_frame_in_a_used_buffer_shows_nothing_of_the_other_connection() -> None:
