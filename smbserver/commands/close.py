@@ -15,7 +15,7 @@ def close(request: wire.CloseRequest, work: Work) -> Reply:
     if request.flags & wire.FLAG_POSTQUERY_ATTRIB:
         try:
             opened.end_deferral()
-            body = wire.encode_response(*opened.metadata()[:7])
+            body = wire.encode_response(opened.metadata())
         except OSError as error:  # the open ends all the same; the reply says that it has no attributes
             log.info("%s: no attributes at close: %s", work.connection.name, error.strerror)
     work.need_session().opens.pop(opened.volatile_id, None)

@@ -124,7 +124,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
     if request.contexts and opened.pipe is None:
         told += apple_context(request, session, tree.share)
         told += posix_context(request, opened, meta)
-    return Reply([create_response(request, opened, action, meta, level, told).encode()])
+    return Reply([create_response(request, opened, action, meta, level, told)])
 
 
 def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: Open, work: Work) -> Reply:
@@ -138,12 +138,12 @@ def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: 
     if durable.reconnects is not None or durability is None:
         level, told = caching_response(opened)
         told += posix_answer(opened, meta)
-        return Reply([create_response(request, opened, attributes.OPENED, meta, level, told).encode()])
+        return Reply([create_response(request, opened, attributes.OPENED, meta, level, told)])
     level, told = caching_response(opened, oplock_state(request.requested_oplock_level))
     told += posix_answer(opened, meta)
     if level in (wire.OPLOCK_LEVEL_BATCH, wire.OPLOCK_LEVEL_LEASE):
         told += durable_response(durable, opened)
-    return Reply([create_response(request, opened, durability.action, meta, level, told).encode()])
+    return Reply([create_response(request, opened, durability.action, meta, level, told)])
 
 
 def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Open, int, Metadata]:
@@ -167,7 +167,7 @@ def _open_file(
     request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, durable: DurableRequest | None
 ) -> tuple[Open, int, Metadata]:
     if "/" in request.name:  # in no name ([MS-FSCC] 2.1.5), so it is meant as "\\"; Samba takes it as that too
-        request = request._replace(name=request.name.replace("/", "\\"))
+        request = request.but(name=request.name.replace("/", "\\"))
     check_arguments(request)
     name = request.name
     if request.contexts or tree.share.snapshots is not None:
@@ -228,7 +228,8 @@ def _open(
             handle.close()
             raise
         opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
-        grant(caching, work, opened)
+        if caching is not None:
+            grant(caching, work, opened)
         if found is None and stream.name:
             report_made(work.connection.server.files.watches, opened)
     finally:
@@ -257,16 +258,16 @@ def _open_existing(
     if overwrite:
         check_overwrite(disposition, maximal, is_readonly)
         check_overwritten(request, meta, backend.hides(located.path[-1]))
-    check_delete_on_close(request, granted, meta, deletes_readonly(request, maximal))
-    if options & attributes.FILE_DELETE_ON_CLOSE and not located.path:
-        raise StatusError(status.CANNOT_DELETE)  # the root of the share
-    if options & attributes.FILE_DELETE_ON_CLOSE:
+    deletes = options & attributes.FILE_DELETE_ON_CLOSE != 0
+    if deletes:
+        check_delete_on_close(request, granted, meta, deletes_readonly(request, maximal))
+        if not located.path:
+            raise StatusError(status.CANNOT_DELETE)  # the root of the share
         backend.check_remove(located.path, identity)
     state = work.connection.server.files.find(identity)
     if state is not None:
         wanted = granted | (access.FILE_WRITE_DATA if overwrite else 0)
         key = caching.key if caching is not None and caching.key.lease_key else None
-        deletes = options & attributes.FILE_DELETE_ON_CLOSE != 0
         wait = state.settle_open(key, wanted, request.share_access, overwrite, deletes)
         if wait is not None:
             raise MustWait(wait)
@@ -275,7 +276,8 @@ def _open_existing(
     writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
     handle = backend.open(located, reads, writes and not meta.is_directory)
     try:
-        check_knowledge(request, handle)
+        if options & attributes.FILE_NO_EA_KNOWLEDGE:
+            check_knowledge(handle)
         if overwrite:
             if eas:
                 handle.set_eas(eas)
@@ -338,6 +340,7 @@ def _enter(
     stream: str,
 ) -> Open:
     server = work.connection.server
+    options = request.create_options
     if stream and isinstance(handle, StreamHandle):
         stream = handle.stream  # as it is stored
     holder = Holder(granted, request.share_access, located.path, backend, stream)
@@ -349,6 +352,6 @@ def _enter(
         handle,
         state,
         holder,
-        request.create_options & attributes.MODE_OPTIONS,
-        request.create_options & attributes.FILE_DELETE_ON_CLOSE != 0,
+        options & attributes.MODE_OPTIONS,
+        options & attributes.FILE_DELETE_ON_CLOSE != 0,
     )

@@ -83,13 +83,10 @@ def oplock_state(level: int) -> int:
     return _STATE_OF_LEVEL.get(level, 0)
 
 
-def grant(caching: CachingRequest | None, work: Work, opened: Open) -> None:
+def grant(caching: CachingRequest, work: Work, opened: Open) -> None:
     """Give the new open what can be given."""
     files = work.connection.server.files
     holder = opened.holder
-    if caching is None:
-        holder.key = files.oplock_key()
-        return
     holder.key = caching.key
     if caching.parent_key:
         holder.parent_key = CacheKey(caching.key.client_guid, caching.parent_key)

@@ -23,9 +23,7 @@ def requested_eas(request: wire.CreateRequest, is_supported: bool) -> list[Ea]:
     return ea_wire.wanted_changes(memoryview(data))
 
 
-def check_knowledge(request: wire.CreateRequest, handle: Handle) -> None:
+def check_knowledge(handle: Handle) -> None:
     """Who knows nothing of EAs may not open what cannot be understood without ([MS-FSA] 2.1.5.1.2)."""
-    if request.create_options & attributes.FILE_NO_EA_KNOWLEDGE and any(
-        ea.flags & FILE_NEED_EA for ea in handle.get_eas()
-    ):
+    if any(ea.flags & FILE_NEED_EA for ea in handle.get_eas()):
         raise StatusError(status.ACCESS_DENIED)

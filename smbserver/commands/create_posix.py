@@ -26,14 +26,14 @@ def posix_request(request: wire.CreateRequest, work: Work, tree: Tree) -> wire.C
     backend = tree.share.backend
     if not work.connection.posix or backend is None or not backend.posix_semantics:
         contexts = {name: data for name, data in request.contexts.items() if name != posix.CONTEXT}
-        return request._replace(contexts=contexts)
+        return request.but(contexts=contexts)
     try:
         mode = posix.decode_mode(request.contexts[posix.CONTEXT])
     except WireError:
         raise StatusError(status.INVALID_PARAMETER) from None
     # Linux says READONLY beside a mode that nobody may write with; a chmod would not take it away again.
     kept = ~attributes.READONLY if mode is not None else ~0
-    return request._replace(name=disguised_path(request.name), file_attributes=request.file_attributes & kept)
+    return request.but(name=disguised_path(request.name), file_attributes=request.file_attributes & kept)
 
 
 def is_posix(request: wire.CreateRequest) -> bool:

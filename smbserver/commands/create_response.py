@@ -20,26 +20,17 @@ def create_response(
     meta: Metadata,
     level: int,
     contexts: list[tuple[bytes, bytes]],
-) -> wire.CreateResponse:
-    """The fixed fields from `meta`, and `contexts` with the maximal access and the id on disk if they were wanted."""
-    if wire.QUERY_MAXIMAL_ACCESS in request.contexts:
-        contexts.append((wire.QUERY_MAXIMAL_ACCESS, _maximal_access(request, opened, meta)))
-    if wire.QUERY_ON_DISK_ID in request.contexts:
-        contexts.append((wire.QUERY_ON_DISK_ID, _QFID.pack(opened.shown_file_id(meta), opened.backend.serial_number)))
-    return wire.CreateResponse(
-        level,
-        action,
-        meta.creation_time,
-        meta.last_access_time,
-        meta.last_write_time,
-        meta.change_time,
-        meta.allocation_size,
-        meta.end_of_file,
-        meta.attributes,
-        opened.volatile_id,
-        opened.volatile_id,
-        wire.encode_contexts(contexts) if contexts else b"",
-    )
+) -> bytes:
+    """The body: fields from `meta`, and `contexts` with the maximal access and the id on disk if they were wanted."""
+    asked = request.contexts
+    if asked:
+        if wire.QUERY_MAXIMAL_ACCESS in asked:
+            contexts.append((wire.QUERY_MAXIMAL_ACCESS, _maximal_access(request, opened, meta)))
+        if wire.QUERY_ON_DISK_ID in asked:
+            on_disk = _QFID.pack(opened.shown_file_id(meta), opened.backend.serial_number)
+            contexts.append((wire.QUERY_ON_DISK_ID, on_disk))
+    chain = wire.encode_contexts(contexts) if contexts else b""
+    return wire.encode_response(level, action, meta, opened.volatile_id, opened.volatile_id, chain)
 
 
 def _maximal_access(request: wire.CreateRequest, opened: Open, meta: Metadata) -> bytes:

@@ -36,7 +36,7 @@ def apply_kind(request: wire.CreateRequest, stream: StreamName, meta: Metadata |
     if stream.kind is StreamKind.INDEX:
         if options & attributes.FILE_NON_DIRECTORY_FILE or request.create_disposition in OVERWRITES:
             raise StatusError(status.INVALID_PARAMETER)
-        return request._replace(create_options=options | attributes.FILE_DIRECTORY_FILE)
+        return request.but(create_options=options | attributes.FILE_DIRECTORY_FILE)
     if stream.kind is StreamKind.ANY:
         return request
     if options & attributes.FILE_DIRECTORY_FILE:
@@ -49,7 +49,7 @@ def apply_kind(request: wire.CreateRequest, stream: StreamName, meta: Metadata |
 def for_the_file(request: wire.CreateRequest) -> wire.CreateRequest:
     """What a file is made with when a stream of it is wanted: the room is for the stream."""
     contexts = {name: data for name, data in request.contexts.items() if name != wire.ALLOCATION_SIZE}
-    return request._replace(contexts=contexts)
+    return request.but(contexts=contexts)
 
 
 def stream_of_new_file(backend: Backend, located: Located, file: Handle, name: str) -> StreamHandle:

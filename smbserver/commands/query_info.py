@@ -7,7 +7,7 @@ from smbserver.commands.query_ea import query_ea
 from smbserver.commands.query_file import query_file
 from smbserver.commands.query_security import query_security
 from smbserver.commands.query_volume import query_volume
-from smbserver.connection.work import Buffer, Reply, Work
+from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.nt.stream_names import DATA_TYPE
@@ -39,9 +39,10 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     opened = work.need_open()
     dialect = work.connection.dialect
     room = request.output_buffer_length
-    if dialect is None or max(room, len(request.input)) > dialect.max_size:
+    size = max(room, len(request.input))
+    if dialect is None or size > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
-    work.check_charge(max(room, len(request.input)))
+    work.check_charge(size)
     if opened.pipe is not None:
         return _pipe(request, opened, opened.pipe)
     if request.info_type == wire.INFO_FILE:
@@ -71,8 +72,9 @@ def _fit(data: bytes, fixed: int, room: int) -> Reply:
     """All of it, or as much as there is room for behind the fixed part ([MS-SMB2] 3.3.5.20.1)."""
     if room < fixed:
         raise StatusError(status.INFO_LENGTH_MISMATCH, b"")
-    body: list[Buffer] = [wire.encode_response(data[:room])]
-    return Reply(body, status.BUFFER_OVERFLOW if len(data) > room else status.SUCCESS)
+    if len(data) > room:
+        return Reply([wire.encode_response(data[:room])], status.BUFFER_OVERFLOW)
+    return Reply([wire.encode_response(data)])
 
 
 def _streams(opened: Open, room: int) -> Reply:

@@ -27,7 +27,7 @@ from smbserver.sharing.notify import WatchTable
 
 def report_created(watches: WatchTable, opened: Open, action: int) -> None:
     """After a CREATE with this create action; one that only opened has changed nothing."""
-    if action == OPENED:
+    if action == OPENED or not watches.is_heard:
         return
     if opened.holder.stream:
         path = stream_path(opened.path, opened.holder.stream)

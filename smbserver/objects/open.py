@@ -313,6 +313,9 @@ class Open:
 
     def _report(self, files: FileTable, gone: Gone, path: Path | None) -> None:
         """Tell the watches what the end of this open means, in the order of [MS-FSA] 2.1.5.5 phase 5."""
+        if not files.watches.is_heard:
+            self.state.changes = self.state.file.changes = 0
+            return
         if gone is Gone.FILE and path is not None:
             removed = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), path)
             files.watches.report(self.backend, (removed,), self.holder)

@@ -23,7 +23,6 @@ class DirectoryLeases:
     def __init__(self, watches: WatchTable) -> None:
         self._holders: dict[Path, list[Holder]] = {}
         self._watches = watches
-        watches.listeners.append(self._heard)
 
     def __len__(self) -> int:
         """How many directories are known."""
@@ -31,6 +30,8 @@ class DirectoryLeases:
 
     def add(self, holder: Holder) -> None:
         """This open of a directory has got a lease."""
+        if not self._holders:
+            self._watches.listeners.append(self._heard)
         self._holders.setdefault(holder.path, []).append(holder)
         if self._watches.local is not None:
             self._watches.local.begin(holder.volume, holder.path, tree=False)
@@ -41,6 +42,8 @@ class DirectoryLeases:
         holders.remove(holder)
         if not holders:
             del self._holders[holder.path]
+            if not self._holders:
+                self._watches.listeners.remove(self._heard)
         if self._watches.local is not None:
             self._watches.local.end(holder.volume, holder.path, tree=False)
 

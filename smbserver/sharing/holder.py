@@ -19,10 +19,11 @@ class Holder:
     does `stream`, the name of a named one.
 
     `cache` is the open's oplock or its part in a lease; `key` is who it is to the caches of others: two opens with
-    one key take nothing from each other. `parent_key` is the lease of the file's directory that need not hear of what
-    this open does. `unlinked`: the name it came by has gone, and may be another file's by now. `watch` waits for
-    changes of a directory. `owner` made the holder; sharing never looks into it. `number` is the open's persistent
-    id, `durability` None unless its client may ask for it again.
+    one key take nothing from each other, and None, which an open has that caches nothing, is the key of no cache.
+    `parent_key` is the lease of the file's directory that need not hear of what this open does. `unlinked`: the name
+    it came by has gone, and may be another file's by now. `watch` waits for changes of a directory. `owner` made the
+    holder; sharing never looks into it. `number` is the open's persistent id, `durability` None unless its client may
+    ask for it again.
     """
 
     __slots__ = (

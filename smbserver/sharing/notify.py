@@ -201,6 +201,11 @@ class WatchTable:
         """Whom to tell of the server's own changes, as long as somebody listens to those of local programs."""
         self.ledger = ledger
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody would hear of a change that this server makes; else it need not be told."""
+        return bool(self._watches or self.listeners) or self.ledger is not None
+
     def report(self, volume: object, changes: Sequence[Change], by: object = None) -> None:
         """This server has changed something, through the open whose Holder is `by`."""
         if self.ledger is not None:

@@ -1,5 +1,6 @@
-"""The one way to take a field of variable place out of a message: checked, never shortened."""
+"""The one way to take a field of variable place out of a message: checked, never shortened. And text, both ways."""
 
+from codecs import utf_16_le_decode, utf_16_le_encode
 from collections.abc import Iterator
 from struct import Struct
 
@@ -24,7 +25,13 @@ def text(raw: memoryview) -> str:
     """UTF-16LE text, lone surrogates kept. Raises WireError on an odd length."""
     if len(raw) & 1:
         raise WireError("UTF-16 text of odd length")
-    return str(raw, "utf-16-le", "surrogatepass")
+    # The codec itself: to look it up by its name costs more than most names here have to be decoded.
+    return utf_16_le_decode(raw, "surrogatepass", True)[0]
+
+
+def raw_text(text: str) -> bytes:
+    """The same the other way, as the codec "utf-16-le" has it with "surrogatepass"."""
+    return utf_16_le_encode(text, "surrogatepass")[0]
 
 
 def check_body(message: memoryview, layout: Struct, structure_size: int) -> None:

@@ -4,22 +4,26 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
+from smbserver.nt.metadata import Metadata
 from smbserver.wire.bounds import check_body
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FLAG_POSTQUERY_ATTRIB: Final = 0x0001
 
-REQUEST = Struct("<HHIQQ")
-RESPONSE = Struct("<HHIQQQQQQI")
+REQUEST: Final = Struct("<HHIQQ")
+RESPONSE: Final = Struct("<HHIQQQQQQI")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 
 
-class CloseRequest(NamedTuple):
-    """Which open ends; POSTQUERY_ATTRIB asks for its last attributes."""
+class CloseRequest:
+    """Which open ends; POSTQUERY_ATTRIB asks for its last attributes. Nobody changes one."""
 
-    flags: int
-    persistent_id: int
-    volatile_id: int
+    __slots__ = ("flags", "persistent_id", "volatile_id")
+
+    def __init__(self, flags: int, persistent_id: int, volatile_id: int) -> None:
+        self.flags = flags
+        self.persistent_id = persistent_id
+        self.volatile_id = volatile_id
 
 
 def decode(message: memoryview) -> CloseRequest:
@@ -38,12 +42,19 @@ def encode(request: CloseRequest) -> bytes:
 EMPTY_RESPONSE: Final = RESPONSE.pack(60, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 
 
-def encode_response(
-    creation: int, access: int, write: int, change: int, allocation: int, end_of_file: int, attributes: int
-) -> bytes:
+def encode_response(meta: Metadata) -> bytes:
     """The body with the attributes that were asked for; EMPTY_RESPONSE is the one without."""
     return RESPONSE.pack(
-        60, FLAG_POSTQUERY_ATTRIB, 0, creation, access, write, change, allocation, end_of_file, attributes
+        60,
+        FLAG_POSTQUERY_ATTRIB,
+        0,
+        meta.creation_time,
+        meta.last_access_time,
+        meta.last_write_time,
+        meta.change_time,
+        meta.allocation_size,
+        meta.end_of_file,
+        meta.attributes,
     )
 
 

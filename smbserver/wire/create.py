@@ -4,7 +4,8 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import check_body, field, text
+from smbserver.nt.metadata import Metadata
+from smbserver.wire.bounds import check_body, field, raw_text, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 OPLOCK_LEVEL_NONE: Final = 0x00
@@ -13,8 +14,8 @@ OPLOCK_LEVEL_EXCLUSIVE: Final = 0x08
 OPLOCK_LEVEL_BATCH: Final = 0x09
 OPLOCK_LEVEL_LEASE: Final = 0xFF
 
-REQUEST = Struct("<HBBIQQIIIIIHHII")
-RESPONSE = Struct("<HBBIQQQQQQIIQQII")
+REQUEST: Final = Struct("<HBBIQQIIIIIHHII")
+RESPONSE: Final = Struct("<HBBIQQQQQQIIQQII")
 CONTEXT = Struct("<IHHHHI")
 MAX_CONTEXTS: Final = 32  # a dozen kinds exist
 MAX_CONTEXT_BYTES: Final = 144 * 1024  # a security descriptor and an EA list at their largest, and the small ones
@@ -34,18 +35,63 @@ APP_INSTANCE_ID: Final = bytes.fromhex("45BCA66AEFA7F74A9008FA462E144D74")
 APP_INSTANCE_VERSION: Final = bytes.fromhex("B982D0B73B56074FA07B524A8116A010")
 
 
-class CreateRequest(NamedTuple):
-    """What is to be opened and how; `contexts` maps a context's name to its data."""
+class CreateRequest:
+    """What is to be opened and how; `contexts` maps a context's name to its data. Nobody changes one (see `but`)."""
 
-    requested_oplock_level: int
-    impersonation_level: int
-    desired_access: int
-    file_attributes: int
-    share_access: int
-    create_disposition: int
-    create_options: int
-    name: str
-    contexts: dict[bytes, bytes]
+    __slots__ = (
+        "contexts",
+        "create_disposition",
+        "create_options",
+        "desired_access",
+        "file_attributes",
+        "impersonation_level",
+        "name",
+        "requested_oplock_level",
+        "share_access",
+    )
+
+    def __init__(
+        self,
+        requested_oplock_level: int,
+        impersonation_level: int,
+        desired_access: int,
+        file_attributes: int,
+        share_access: int,
+        create_disposition: int,
+        create_options: int,
+        name: str,
+        contexts: dict[bytes, bytes],
+    ) -> None:
+        self.requested_oplock_level = requested_oplock_level
+        self.impersonation_level = impersonation_level
+        self.desired_access = desired_access
+        self.file_attributes = file_attributes
+        self.share_access = share_access
+        self.create_disposition = create_disposition
+        self.create_options = create_options
+        self.name = name
+        self.contexts = contexts
+
+    def but(
+        self,
+        *,
+        name: str | None = None,
+        contexts: dict[bytes, bytes] | None = None,
+        create_options: int | None = None,
+        file_attributes: int | None = None,
+    ) -> "CreateRequest":
+        """The same request with something else in it."""
+        return CreateRequest(
+            self.requested_oplock_level,
+            self.impersonation_level,
+            self.desired_access,
+            self.file_attributes if file_attributes is None else file_attributes,
+            self.share_access,
+            self.create_disposition,
+            self.create_options if create_options is None else create_options,
+            self.name if name is None else name,
+            self.contexts if contexts is None else contexts,
+        )
 
 
 def decode(message: memoryview) -> CreateRequest:
@@ -77,7 +123,7 @@ def decode(message: memoryview) -> CreateRequest:
 
 def encode(request: CreateRequest) -> bytes:
     """The body of a request: name, then the contexts 8-aligned. The buffer has a byte even when both are empty."""
-    name = request.name.encode("utf-16-le", "surrogatepass")
+    name = raw_text(request.name)
     chain = encode_contexts(list(request.contexts.items()))
     name_offset = HEADER_SIZE + REQUEST.size
     name_end = name_offset + len(name)
@@ -163,13 +209,30 @@ class CreateResponse(NamedTuple):
     volatile_id: int
     contexts: bytes
 
-    def encode(self) -> bytes:
-        """The body."""
-        offset = HEADER_SIZE + RESPONSE.size if self.contexts else 0
-        return (
-            RESPONSE.pack(89, self.oplock_level, 0, *self[1:9], 0, self[9], self[10], offset, len(self.contexts))
-            + self.contexts
-        )
+
+def encode_response(
+    level: int, action: int, meta: Metadata, persistent_id: int, volatile_id: int, contexts: bytes
+) -> bytes:
+    """The body: times, sizes and attributes from `meta`, and an encoded chain of contexts."""
+    fixed = RESPONSE.pack(
+        89,
+        level,
+        0,
+        action,
+        meta.creation_time,
+        meta.last_access_time,
+        meta.last_write_time,
+        meta.change_time,
+        meta.allocation_size,
+        meta.end_of_file,
+        meta.attributes,
+        0,
+        persistent_id,
+        volatile_id,
+        HEADER_SIZE + RESPONSE.size if contexts else 0,
+        len(contexts),
+    )
+    return fixed + contexts if contexts else fixed
 
 
 def decode_response(message: memoryview) -> CreateResponse:

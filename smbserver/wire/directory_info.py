@@ -11,7 +11,7 @@ from smbserver.errors import WireError
 from smbserver.nt.metadata import AppleFacts, Metadata
 from smbserver.wire import posix
 from smbserver.wire.apple import ENTRY as APPLE_ENTRY
-from smbserver.wire.bounds import chained, counted_text
+from smbserver.wire.bounds import chained, counted_text, raw_text
 
 DIRECTORY: Final = 1
 FULL_DIRECTORY: Final = 2
@@ -204,7 +204,7 @@ class EntryList:
 
     def add(self, name: str, meta: Metadata) -> bool:
         """Take the entry; False when it does not fit, and then nothing has changed."""
-        raw = name.encode("utf-16-le", "surrogatepass")
+        raw = raw_text(name)
         start = self._used + -self._used % 8
         end = start + self._fixed + len(raw)
         if end > self._room:

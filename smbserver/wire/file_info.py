@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from smbserver.errors import WireError
 from smbserver.nt.attributes import COMPRESSED, SPARSE_FILE
 from smbserver.nt.metadata import Metadata
-from smbserver.wire.bounds import chained, counted_text, text
+from smbserver.wire.bounds import chained, counted_text, raw_text, text
 from smbserver.wire.sparse import COMPRESSION_FORMAT_LZNT1, COMPRESSION_FORMAT_NONE
 
 BASIC: Final = 4
@@ -42,11 +42,11 @@ RENAME_EX: Final = 65
 QUERY_UNSUPPORTED: Final = frozenset({26, 29, 32, 33, 44, 45, 46, 54, 60, DISPOSITION_EX, RENAME_EX, 78, 79, 80, 81})
 SET_UNSUPPORTED: Final = frozenset({29, 32, SHORT_NAME})
 
-_BASIC = Struct("<QQQQII")
-_STANDARD = Struct("<QQIBBH")
-_U64 = Struct("<Q")
-_U32 = Struct("<I")
-_NETWORK_OPEN = Struct("<QQQQQQII")
+_BASIC: Final = Struct("<QQQQII")
+_STANDARD: Final = Struct("<QQIBBH")
+_U64: Final = Struct("<Q")
+_U32: Final = Struct("<I")
+_NETWORK_OPEN: Final = Struct("<QQQQQQII")
 _ATTRIBUTE_TAG = Struct("<II")
 _STREAM = Struct("<IIQQ")
 _ID = Struct("<QQQ")
@@ -65,7 +65,10 @@ RENAME_SUPPRESS_PIN_STATE_INHERITANCE: Final = 0x004
 RENAME_SUPPRESS_STORAGE_RESERVE_INHERITANCE: Final = 0x008
 RENAME_IGNORE_READONLY: Final = 0x040
 
-_ALL_FIXED: Final = 100  # FileAllInformation without the characters of its name
+# FileAllInformation without the characters of its name: basic, standard, internal, EA, access, position, mode,
+# alignment (0), the length of the name.
+_ALL: Final = Struct("<QQQQI4xQQIBB2xQIIQI4xI")
+_ALL_FIXED: Final = _ALL.size
 
 # The shortest buffer that may be asked of each class; a shorter one is INFO_LENGTH_MISMATCH ([MS-SMB2] 3.3.5.20.1).
 # [MS-FSA] 2.1.5.12 counts the first character of a name and the padding behind it.
@@ -104,26 +107,50 @@ SET_SIZE: Final = {
 }
 
 
-class OpenView(NamedTuple):
-    """What an information class can tell of an open beside the file's metadata.
+class OpenView:
+    """What an information class can tell of an open beside the file's metadata. Nobody changes one.
 
     `name` is the path below the share; `short_name` the last component's 8.3 name, empty when it has none;
     `ea_size` is only known for the classes that tell it.
     """
 
-    name: str
-    granted_access: int
-    mode: int
-    position: int
-    delete_pending: bool
-    short_name: str = ""
-    ea_size: int = 0
-    volume_serial: int = 0
+    __slots__ = (
+        "delete_pending",
+        "ea_size",
+        "granted_access",
+        "mode",
+        "name",
+        "position",
+        "short_name",
+        "volume_serial",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        granted_access: int,
+        mode: int,
+        position: int,
+        delete_pending: bool,
+        short_name: str = "",
+        ea_size: int = 0,
+        volume_serial: int = 0,
+    ) -> None:
+        self.name = name
+        self.granted_access = granted_access
+        self.mode = mode
+        self.position = position
+        self.delete_pending = delete_pending
+        self.short_name = short_name
+        self.ea_size = ea_size
+        self.volume_serial = volume_serial
 
 
 def basic(meta: Metadata) -> bytes:
     """FileBasicInformation (2.4.7)."""
-    return _BASIC.pack(*meta[0:4], meta.attributes, 0)
+    return _BASIC.pack(
+        meta.creation_time, meta.last_access_time, meta.last_write_time, meta.change_time, meta.attributes, 0
+    )
 
 
 def standard(meta: Metadata, view: OpenView) -> bytes:
@@ -136,30 +163,46 @@ def standard(meta: Metadata, view: OpenView) -> bytes:
 
 def name_information(name: str) -> bytes:
     """FileNameInformation and FileNormalizedNameInformation (2.4.32, 2.4.35)."""
-    raw = name.encode("utf-16-le", "surrogatepass")
+    raw = raw_text(name)
     return _U32.pack(len(raw)) + raw
 
 
 def network_open(meta: Metadata) -> bytes:
     """FileNetworkOpenInformation (2.4.34)."""
-    return _NETWORK_OPEN.pack(*meta[0:6], meta.attributes, 0)
+    return _NETWORK_OPEN.pack(
+        meta.creation_time,
+        meta.last_access_time,
+        meta.last_write_time,
+        meta.change_time,
+        meta.allocation_size,
+        meta.end_of_file,
+        meta.attributes,
+        0,
+    )
 
 
 def all_information(meta: Metadata, view: OpenView) -> bytes:
-    """FileAllInformation (2.4.2): eight classes in a row; the name comes last and may be cut."""
-    return b"".join(
-        (
-            basic(meta),
-            standard(meta, view),
-            _U64.pack(meta.file_id),
-            _U32.pack(view.ea_size),
-            _U32.pack(view.granted_access),
-            _U64.pack(view.position),
-            _U32.pack(view.mode),
-            _U32.pack(0),
-            name_information("\\" + view.name),
-        )
+    """FileAllInformation (2.4.2): nine classes in a row; the name comes last and may be cut."""
+    raw = raw_text("\\" + view.name)
+    fixed = _ALL.pack(
+        meta.creation_time,
+        meta.last_access_time,
+        meta.last_write_time,
+        meta.change_time,
+        meta.attributes,
+        meta.allocation_size,
+        meta.end_of_file,
+        max(meta.number_of_links - view.delete_pending, 0),
+        view.delete_pending,
+        meta.is_directory,
+        meta.file_id,
+        view.ea_size,
+        view.granted_access,
+        view.position,
+        view.mode,
+        len(raw),
     )
+    return fixed + raw
 
 
 def file_id(volume_serial: int, number: int) -> bytes:
@@ -190,7 +233,7 @@ def encode_streams(streams: Sequence[Stream], room: int | None = None) -> bytes:
     chosen: list[bytes] = []
     end = 0
     for stream in streams:
-        raw = stream.name.encode("utf-16-le", "surrogatepass")
+        raw = raw_text(stream.name)
         entry = _STREAM.pack(0, len(raw), stream.size, stream.allocation_size) + raw
         end += -end % 8 + len(entry)
         if room is not None and end > room:
@@ -304,7 +347,7 @@ def decode_rename(data: memoryview) -> RenameTarget:
 
 def encode_rename(target: RenameTarget) -> bytes:
     """FileRenameInformation or FileLinkInformation as a client sets it: 24 bytes at least (2.4.42.2)."""
-    raw = target.name.encode("utf-16-le", "surrogatepass")
+    raw = raw_text(target.name)
     head = _RENAME.pack(target.replace_if_exists, target.root_directory, len(raw))
     return (head + raw).ljust(24, b"\0")
 

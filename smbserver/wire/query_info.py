@@ -1,8 +1,7 @@
 """SMB2 QUERY_INFO ([MS-SMB2] 2.2.37, 2.2.38)."""
 
-from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from smbserver.errors import WireError
 from smbserver.wire.bounds import check_body, field
@@ -17,22 +16,44 @@ SL_RESTART_SCAN: Final = 0x00000001
 SL_RETURN_SINGLE_ENTRY: Final = 0x00000002
 SL_INDEX_SPECIFIED: Final = 0x00000004
 
-REQUEST = Struct("<HBBIHHIIIQQ")
-RESPONSE = Struct("<HHI")
+REQUEST: Final = Struct("<HBBIHHIIIQQ")
+RESPONSE: Final = Struct("<HHI")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 24
 
 
-class QueryInfoRequest(NamedTuple):
-    """Which class of information, and the room the client has for it."""
+class QueryInfoRequest:
+    """Which class of information, and the room the client has for it. Nobody changes one."""
 
-    info_type: int
-    file_info_class: int
-    output_buffer_length: int
-    additional_information: int
-    flags: int
-    persistent_id: int
-    volatile_id: int
-    input: memoryview
+    __slots__ = (
+        "additional_information",
+        "file_info_class",
+        "flags",
+        "info_type",
+        "input",
+        "output_buffer_length",
+        "persistent_id",
+        "volatile_id",
+    )
+
+    def __init__(
+        self,
+        info_type: int,
+        file_info_class: int,
+        output_buffer_length: int,
+        additional_information: int,
+        flags: int,
+        persistent_id: int,
+        volatile_id: int,
+        input: memoryview,
+    ) -> None:
+        self.info_type = info_type
+        self.file_info_class = file_info_class
+        self.output_buffer_length = output_buffer_length
+        self.additional_information = additional_information
+        self.flags = flags
+        self.persistent_id = persistent_id
+        self.volatile_id = volatile_id
+        self.input = input
 
 
 def decode(message: memoryview) -> QueryInfoRequest:

@@ -182,6 +182,17 @@ def test_listeners_hear_of_names_and_of_losses() -> None:
     ]
 
 
+def test_whether_anybody_would_hear() -> None:
+    table = WatchTable()
+    assert not table.is_heard
+    watch = table.begin(VOLUME, (), ANY, False, 1000)
+    assert table.is_heard
+    watch.end(status.NOTIFY_CLEANUP)
+    assert not table.is_heard
+    table.listeners.append(lambda volume, changes, by: None)
+    assert table.is_heard
+
+
 def test_lost_local_changes() -> None:
     table = WatchTable()
     waiting, idle = (table.begin(volume, (), ANY, False, 1000) for volume in (VOLUME, OTHER))

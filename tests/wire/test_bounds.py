@@ -36,6 +36,19 @@ def test_text_keeps_lone_surrogates() -> None:
     assert bounds.text(memoryview(b"\x00\xd8a\x00")) == "\ud800a"
 
 
+@quick
+@given(st.binary(max_size=40).map(lambda raw: raw[: len(raw) & ~1]))
+def test_text_is_what_the_codec_of_that_name_makes_of_it(raw: bytes) -> None:
+    text = bounds.text(memoryview(raw))
+    assert text == raw.decode("utf-16-le", "surrogatepass")
+    assert bounds.raw_text(text) == text.encode("utf-16-le", "surrogatepass") == raw
+
+
+def test_a_byte_order_mark_is_a_character() -> None:
+    assert bounds.text(memoryview(b"\xff\xfea\0")) == "\ufeffa"
+    assert bounds.raw_text("\ufeffa") == b"\xff\xfea\0"
+
+
 def test_text_of_odd_length_is_refused() -> None:
     with pytest.raises(WireError):
         bounds.text(memoryview(b"a\0b"))

@@ -70,7 +70,7 @@ def test_a_list_of_streams() -> None:
 
 
 def test_a_file_that_is_going_has_one_link_less() -> None:
-    going = VIEW._replace(delete_pending=True)
+    going = wire.OpenView(VIEW.name, VIEW.granted_access, VIEW.mode, VIEW.position, True)
     assert wire.decode_standard(memoryview(wire.standard(META, going))) == wire.Standard(0x1000, 7, 2, True, False)
     none = wire.decode_standard(memoryview(wire.standard(META._replace(number_of_links=0), going)))
     assert none.number_of_links == 0
@@ -181,6 +181,13 @@ def test_all_round_trip(meta: Metadata, view: wire.OpenView) -> None:
     assert whole.basic == (*meta[:4], meta.attributes)
     links = meta.number_of_links - view.delete_pending
     assert whole.standard == (meta.allocation_size, meta.end_of_file, links, view.delete_pending, meta.is_directory)
+    parts = (
+        wire.basic(meta),
+        wire.standard(meta, view),
+        *(wire.encode(each, meta, view) or b"" for each in (wire.INTERNAL, wire.EA, wire.ACCESS, wire.POSITION)),
+        *(wire.encode(each, meta, view) or b"" for each in (wire.MODE, wire.ALIGNMENT, wire.NAME)),
+    )
+    assert wire.all_information(meta, view) == b"".join(parts)
     assert whole[2:] == (meta.file_id, view.ea_size, view.granted_access, view.position, view.mode, 0, "\\" + view.name)
 
 

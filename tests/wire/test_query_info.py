@@ -20,16 +20,30 @@ REQUEST = bytes.fromhex(
 )
 
 
+def fields(request: wire.QueryInfoRequest) -> tuple[object, ...]:
+    """All of it, in the order of the constructor."""
+    return (
+        request.info_type,
+        request.file_info_class,
+        request.output_buffer_length,
+        request.additional_information,
+        request.flags,
+        request.persistent_id,
+        request.volatile_id,
+        bytes(request.input),
+    )
+
+
 def test_request_golden() -> None:
     request = wire.decode(message(REQUEST))
-    assert request == wire.QueryInfoRequest(wire.INFO_FILE, 15, 4096, 4, 2, 6, 7, memoryview(b"hi"))
+    assert fields(request) == (wire.INFO_FILE, 15, 4096, 4, 2, 6, 7, b"hi")
     assert wire.encode(request) == REQUEST
     assert REQUEST[wire.FILE_ID_OFFSET - 64 :][:16] == bytes.fromhex("0600000000000000 0700000000000000")
 
 
 def test_captured() -> None:
     request = wire.decode(message(captured.QUERY_INFO_REQUEST))
-    assert request[:5] == (wire.INFO_FILESYSTEM, fs_info.SIZE, 0xFFFF, 0, 0)
+    assert fields(request)[:5] == (wire.INFO_FILESYSTEM, fs_info.SIZE, 0xFFFF, 0, 0)
     assert wire.encode(request) == captured.QUERY_INFO_REQUEST
     data = wire.decode_response(message(captured.QUERY_INFO_ALL_RESPONSE))
     assert len(data) == 0x78
@@ -54,7 +68,7 @@ def test_input_elsewhere_is_refused(offset: int, length: int) -> None:
 @quick
 @given(QUERY_INFO_REQUESTS)
 def test_request_round_trip(request: wire.QueryInfoRequest) -> None:
-    assert wire.decode(message(wire.encode(request))) == request
+    assert fields(wire.decode(message(wire.encode(request)))) == fields(request)
 
 
 @quick
