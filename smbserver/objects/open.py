@@ -291,6 +291,7 @@ class Open:
             self._report(files, gone if removed else Gone.NOTHING, file.delete_path)
         if self.holder.has_written and not (removed and gone is Gone.FILE) and not self.holder.unlinked:
             files.directory_leases.changed(self.backend, self.holder.path, self.holder)
+        self.holder.owner = None  # else the two would keep each other until the garbage collector comes
         return problem
 
     def _remove(self, gone: Gone, path: Path | None) -> bool:
