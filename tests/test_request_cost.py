@@ -98,7 +98,7 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
         (read, "signed", 94),
         (read, "sealed", 98),
         (write, "plain", 80),
-        (look, "plain", 334),
+        (look, "plain", 326),
     ],
 )
 def test_calls_per_frame(

@@ -84,6 +84,9 @@ class Located(Protocol):
         To tell who asks for all he can have. It costs nothing where he owns the file, or is root.
         """
 
+    def check_remove(self) -> None:
+        """As `Backend.check_remove`, of what was located."""
+
     def close(self) -> None:
         """Give back what the lookup holds."""
 

@@ -54,6 +54,9 @@ class MemoryLocated:
         """Everybody may do everything."""
         return 0
 
+    def check_remove(self) -> None:
+        """Nothing here needs a permission."""
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -81,6 +81,10 @@ class ReadOnlyLocated:
         """As the inner one."""
         return self.inner.refused_to(uid)
 
+    def check_remove(self) -> None:
+        """It would be refused."""
+        _refuse()
+
     def close(self) -> None:
         """As the inner one."""
         self.inner.close()

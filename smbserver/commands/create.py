@@ -263,7 +263,7 @@ def _open_existing(
         check_delete_on_close(request, granted, meta, deletes_readonly(request, maximal))
         if not located.path:
             raise StatusError(status.CANNOT_DELETE)  # the root of the share
-        backend.check_remove(located.path, identity)
+        located.check_remove()
     state = work.connection.server.files.find(identity)
     if state is not None:
         wanted = granted | (access.FILE_WRITE_DATA if overwrite else 0)

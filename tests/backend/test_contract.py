@@ -767,6 +767,9 @@ def test_a_remove_that_will_be_allowed(backend: Backend) -> None:
     make(backend, "d", "f")
     handle = opened(backend, "d", "f")
     backend.check_remove(("d", "f"), handle.identity)
+    located = backend.locate(("d", "f"))
+    located.check_remove()
+    located.close()
     backend.remove(("d", "f"), handle.identity)
     handle.close()
 

@@ -13,8 +13,7 @@ LINK_PREFIX: Final = ".smbserver-link-"  # a name that exists for a moment, whil
 MAX_NAME_BYTES: Final = 255  # NAME_MAX of the file systems in use
 
 # What `nt.names.check_component` lets through. Asked again here: these names go to the kernel, whoever the caller is.
-_is_component: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]+').fullmatch
-_SAME_ON_WIRE: Final = re.compile(r'[^\x00-\x1f"*/:<>?\\|]*[^\x00-\x1f"*/:<>?\\| .]')
+_forbidden: Final = re.compile(r'[\x00-\x1f"*/:<>?\\|]').search
 _RAW_BYTE: Final = re.compile("[\udc80-\udcff]")
 _PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _SURROGATE: Final = re.compile(b"\xed[\xa0-\xbf][\x80-\xbf]")
@@ -27,9 +26,9 @@ _FOLDED_STORE_NAME: Final = fold(STORE_NAME)
 
 def to_disk(name: str) -> str:
     """A wire component as the `os` module wants it. Raises StatusError OBJECT_NAME_INVALID when it cannot be stored."""
-    if not _is_component(name) or name == "." or name == "..":
+    if not name or _forbidden(name) is not None:
         raise StatusError(status.OBJECT_NAME_INVALID)
-    if name[0] == "." and fold(name) == _FOLDED_STORE_NAME:
+    if name[0] == "." and (name in (".", "..") or fold(name) == _FOLDED_STORE_NAME):
         raise StatusError(status.OBJECT_NAME_INVALID)
     if not name.isascii():
         name = name.translate(TO_PLAIN)
@@ -53,7 +52,7 @@ def to_wire(name: str) -> str | None:
     if name.isascii():
         if name == STORE_NAME:
             return None
-        if _SAME_ON_WIRE.fullmatch(name) is not None:
+        if name and _forbidden(name) is None and name[-1] not in " .":
             return name
     else:
         raw = name.encode("utf-8", "surrogateescape")

@@ -12,10 +12,13 @@ from typing import Final, NamedTuple
 
 from smbserver.backend.posix import kept_times
 from smbserver.backend.posix.kept_times import KeptTimes
+from smbserver.backend.posix.syscalls import attribute_value
 from smbserver.nt import attributes as attrs
 from smbserver.nt.filetime import MAXIMUM
 
 XATTR: Final = "user.DOSATTRIB"
+_RAW: Final = XATTR.encode()
+ALONE: Final = b"\0" + _RAW + b"\0"  # a list of names that has nothing else
 
 # An NDR blob: an empty string and its padding, the version twice (union switch), then the version's fields.
 _HEAD = Struct("<2sHI")
@@ -45,9 +48,9 @@ class DosAttributes(NamedTuple):
 NONE: Final = DosAttributes(None, None)
 
 
-def decode(blob: bytes) -> DosAttributes:
-    """Read a stored value. What is malformed or unknown counts as absent: a disk can hold anything."""
-    if len(blob) > MAX_SIZE:
+def decode(blob: bytes | None) -> DosAttributes:
+    """Understand a stored value. What is malformed or unknown counts as absent: a disk can hold anything."""
+    if blob is None or len(blob) > MAX_SIZE:
         return NONE
     try:
         return _decode(blob)
@@ -100,14 +103,36 @@ def encode(attributes: int, creation_time: int, kept: KeptTimes = kept_times.NOT
 
 def load(target: int | str, follow: bool = True) -> DosAttributes:
     """What is stored on a descriptor or a path."""
+    return decode(_read(target, follow))
+
+
+def read(target: int | str, follow: bool, names: bytes | None) -> bytes | None:
+    """The stored value, for `decode`; `names` from `attribute_list`."""
+    return None if names is not None and ALONE not in names else _read(target, follow)
+
+
+def read_entry(directory: int, name: bytes, names: bytes | None) -> bytes | None:
+    """As `read`, of an entry of a directory."""
+    if names is not None:
+        if ALONE not in names:
+            return None
+        value = attribute_value(directory, name, _RAW)
+        if value is not None:
+            return value
+    return _read(f"/proc/self/fd/{directory}/{os.fsdecode(name)}", False)
+
+
+def _read(target: int | str, follow: bool) -> bytes | None:
     try:
-        return decode(os.getxattr(target, XATTR, follow_symlinks=follow))
+        return os.getxattr(target, XATTR, follow_symlinks=follow)
     except OSError as error:
         if error.errno in _ABSENT:
-            return NONE
+            return None
         raise
 
 
-def store(target: int | str, attributes: int, creation_time: int, kept: KeptTimes = kept_times.NOTHING) -> None:
-    """Keep attributes, creation time and set times. OSError where the file system has no user attributes."""
-    os.setxattr(target, XATTR, encode(attributes, creation_time, kept))
+def store(target: int | str, attributes: int, creation_time: int, kept: KeptTimes = kept_times.NOTHING) -> bytes:
+    """Keep attributes, creation time and set times: the value. OSError where the file system has no user attributes."""
+    value = encode(attributes, creation_time, kept)
+    os.setxattr(target, XATTR, value)
+    return value

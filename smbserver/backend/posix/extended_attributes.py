@@ -42,7 +42,7 @@ def load(target: Target) -> list[Ea]:
 def size(target: Target) -> int:
     """EaSize; one system call for a file without EAs. OSError EACCES."""
     names = _names(target)
-    return list_size(_read(target, names)) if has_eas(names) else 0
+    return list_size(_read(target, names)) if names and has_eas(names) else 0
 
 
 def listed(path: str, follow: bool) -> list[str]:

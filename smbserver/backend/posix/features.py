@@ -50,7 +50,7 @@ def _unnamed(root: int) -> int:
         return -1
 
 
-def _can(call: Callable[[], None]) -> bool:
+def _can(call: Callable[[], object]) -> bool:
     try:
         call()
     except OSError as error:

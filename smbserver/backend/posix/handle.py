@@ -11,8 +11,8 @@ from functools import partial
 from typing import Final, TypeVar
 
 from smbserver.backend.apple_streams import AppleStreams
-from smbserver.backend.base import LockMirror, Ranges, Streams
-from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, kept_times
+from smbserver.backend.base import Identity, LockMirror, Ranges, Streams
+from smbserver.backend.posix import attribute_list, dos_attributes, extended_attributes, file_ioctls, inode, kept_times
 from smbserver.backend.posix.dos_attributes import DosAttributes
 from smbserver.backend.posix.facts import metadata_of, ownership_of
 from smbserver.backend.posix.kept_times import KeptTimes
@@ -24,7 +24,6 @@ from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.scan import scan_directory
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.streams import PosixStreams
-from smbserver.backend.posix.syscalls import attribute_names, attribute_value, birth_time
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
@@ -37,7 +36,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
-_DOS: Final = dos_attributes.XATTR.encode()
 _OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
 _ANY_WRITE: Final = 0o222
 _PERMISSIONS: Final = 0o777
@@ -58,12 +56,14 @@ class PosixHandle:
         "_acls",
         "_fd",
         "_held",
-        "_hidden_by_name",
         "_lost",
         "_nowait",
         "_path",
         "_resolver",
         "_root_device",
+        "_seen",
+        "_shown",
+        "_stored",
         "_target",
         "identity",
         "is_directory",
@@ -72,7 +72,7 @@ class PosixHandle:
     def __init__(
         self,
         fd: int,
-        state: os.stat_result,
+        identity: Identity,
         is_directory: bool,
         path: Path,
         resolver: Resolver,
@@ -82,15 +82,17 @@ class PosixHandle:
     ) -> None:
         self._fd = fd
         self._acls = acls
-        self.identity = (state.st_dev, state.st_ino)
+        self.identity = identity
         self.is_directory = is_directory
         self._path = path
         self._resolver = resolver
         self._root_device = root_device
-        self._hidden_by_name = bool(path) and resolver.hidden.hides(path[-1])
         self._nowait = _NOWAIT != 0
         self._lost = 0  # errno of the sync that failed
         self._held = 0  # the times that stay when something is done through this handle
+        self._shown: Metadata | None = None  # the last, made of the two below
+        self._seen = b""  # see `inode`
+        self._stored: bytes | None = None  # see `dos_attributes`
         # Calls that an O_PATH descriptor refuses work through its entry in /proc.
         self._target: int | str = f"/proc/self/fd/{fd}" if path_only else fd
 
@@ -203,11 +205,21 @@ class PosixHandle:
             raise
 
     def metadata(self) -> Metadata:
-        """fstat and the stored attributes."""
-        state = os.fstat(self._fd)
-        dos = dos_attributes.load(self._target)
-        born = birth_time(self._fd) if dos.creation_time is None else None
-        return metadata_of(state, dos, self._root_device, self._hidden_by_name, born)
+        """The kernel is asked each time; what it says again, and so the stored attributes, is not computed again."""
+        seen = inode.look_at(self._fd)
+        # What was there is read at once; a list tells first where it would most likely be asked for in vain.
+        names = attribute_list.of_target(self._target) if self._stored is None else None
+        stored = None if names == b"" else dos_attributes.read(self._target, True, names)
+        if self._shown is not None and seen == self._seen and stored == self._stored:
+            return self._shown
+        is_hidden = bool(self._path) and self._resolver.hidden.hides(self._path[-1])
+        shown = metadata_of(seen, dos_attributes.decode(stored), self._root_device, is_hidden)
+        self.remember(seen, stored, shown)
+        return shown
+
+    def remember(self, seen: bytes, stored: bytes | None, shown: Metadata | None) -> None:
+        """What was made of these bytes, of the inode and of the stored attributes; None if nothing was."""
+        self._seen, self._stored, self._shown = seen, stored, shown
 
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
@@ -332,7 +344,7 @@ class PosixHandle:
 
     def ownership(self) -> Ownership:
         """From the file's inode."""
-        return ownership_of(os.fstat(self._fd))
+        return ownership_of(inode.look_at(self._fd))
 
     def set_mode(self, mode: int) -> None:
         """fchmod; bits beyond the permissions stay as they are."""
@@ -350,54 +362,64 @@ class PosixHandle:
         return own, self._parent_metadata(owned) if self._path else own
 
     def _entry_metadata(self, owned: bool, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
+        name = inode.entry_name(entry.name)
+        found = inode.look(fd, name)
+        if found is None:
+            return None  # removed while we list
         hidden = self._resolver.hidden.hides(wire)
-        if entry.is_symlink():
-            if self._resolver.shows_links:
-                own = entry.stat(follow_symlinks=False)
-                link = link_metadata(self._resolver, fd, entry.name, (*self._path, wire), own, self._root_device)
-                return link if link is None or not owned else link._replace(owner=ownership_of(own))
-            target = self._resolver.follow((*self._path, wire))
-            if target is None:
-                return None
-            try:
-                state = os.fstat(target)
-                if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
-                    return None
-                followed = self._listed(state, f"/proc/self/fd/{target}", hidden, target, b"")
-                return followed._replace(owner=ownership_of(state)) if owned else followed
-            finally:
-                os.close(target)
-        if not entry.is_file(follow_symlinks=False) and not entry.is_dir(follow_symlinks=False):
+        kind = inode.kind(found)
+        if kind == inode.FILE or kind == inode.DIRECTORY:
+            meta: Metadata | None = self._listed(found, hidden, fd, name)
+        elif kind != inode.LINK:
             return None
-        path = f"/proc/self/fd/{fd}/{entry.name}"
-        state = entry.stat(follow_symlinks=False)
-        meta = self._listed(state, path, hidden, fd, entry.name.encode("utf-8", "surrogateescape"))
-        return meta._replace(owner=ownership_of(state)) if owned else meta
+        elif self._resolver.shows_links:
+            meta = link_metadata(self._resolver, fd, entry.name, (*self._path, wire), found, self._root_device)
+        else:
+            return self._followed((*self._path, wire), hidden, owned)
+        return meta._replace(owner=ownership_of(found)) if owned and meta is not None else meta
 
-    def _listed(self, state: os.stat_result, path: str, hidden: bool, fd: int, name: bytes) -> Metadata:
+    def _followed(self, path: Path, hidden: bool, owned: bool) -> Metadata | None:
+        """What a listing tells of a symbolic link: the file that it leads to."""
+        target = self._resolver.follow(path)
+        if target is None:
+            return None
+        try:
+            found = inode.look_at(target)
+            if inode.kind(found) not in (inode.FILE, inode.DIRECTORY):
+                return None
+            meta = self._listed(found, hidden, target, b"")
+            return meta._replace(owner=ownership_of(found)) if owned else meta
+        finally:
+            os.close(target)
+
+    def _listed(self, found: bytes, hidden: bool, fd: int, name: bytes) -> Metadata:
         """What a listing tells of a file: `name` in the directory `fd`, or, without a name, `fd` itself.
 
         One call says which attributes there are; a local program's file has none.
         """
-        follow = not name
-        raw = attribute_names(fd, name) if name else None
-        names = extended_attributes.listed(path, follow) if raw is None else [os.fsdecode(each) for each in raw]
-        dos = dos_attributes.NONE
-        if dos_attributes.XATTR in names:
-            value = None if raw is None else attribute_value(fd, name, _DOS)
-            dos = dos_attributes.load(path, follow) if value is None else dos_attributes.decode(value)
-        born = birth_time(fd, name) if dos.creation_time is None else None
-        meta = metadata_of(state, dos, self._root_device, hidden, born)
-        if not extended_attributes.has_eas(names):
+        if name:
+            names = attribute_list.of_entry(fd, name)
+            stored = dos_attributes.read_entry(fd, name, names or b"") if names != b"" else None
+        else:
+            path = f"/proc/self/fd/{fd}"
+            names = attribute_list.of_target(path)
+            stored = dos_attributes.read(path, True, names or b"")
+        meta = metadata_of(found, dos_attributes.decode(stored), self._root_device, hidden)
+        if not names or names == dos_attributes.ALONE:
             return meta
-        return meta._replace(ea_size=extended_attributes.listed_size(path, names, follow))
+        all_names = attribute_list.texts(names)
+        if not extended_attributes.has_eas(all_names):
+            return meta
+        path = f"/proc/self/fd/{fd}/{os.fsdecode(name)}" if name else f"/proc/self/fd/{fd}"
+        return meta._replace(ea_size=extended_attributes.listed_size(path, all_names, not name))
 
     def _parent_metadata(self, owned: bool) -> Metadata:
-        state = os.stat("..", dir_fd=self._fd)
+        found = inode.look(self._fd, b"..")
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         dos = dos_attributes.load(f"/proc/self/fd/{self._fd}/..")
-        born = birth_time(self._fd, b"..") if dos.creation_time is None else None
-        meta = metadata_of(state, dos, self._root_device, False, born)
-        return meta._replace(owner=ownership_of(state)) if owned else meta
+        meta = metadata_of(found, dos, self._root_device, False)
+        return meta._replace(owner=ownership_of(found)) if owned else meta
 
     def is_empty(self) -> bool:
         """True when the directory has no entry at all, shown or not."""
@@ -440,8 +462,8 @@ class PosixHandle:
         except BaseException:
             os.close(fd)
             raise
-        is_directory = stat.S_ISDIR(state.st_mode)
-        return PosixHandle(fd, state, is_directory, path, self._resolver, self._root_device, path_only, self._acls)
+        identity, is_directory = (state.st_dev, state.st_ino), stat.S_ISDIR(state.st_mode)
+        return PosixHandle(fd, identity, is_directory, path, self._resolver, self._root_device, path_only, self._acls)
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -11,11 +11,10 @@ from typing import NoReturn
 from smbserver.backend.base import LockMirror, Ranges, Streams
 from smbserver.backend.no_streams import NoStreams
 from smbserver.backend.plain_ranges import PlainRanges
-from smbserver.backend.posix import dos_attributes
+from smbserver.backend.posix import dos_attributes, inode
 from smbserver.backend.posix.facts import metadata_of, ownership_of
 from smbserver.backend.posix.link_text import read_target
 from smbserver.backend.posix.resolve import Resolver
-from smbserver.backend.posix.syscalls import birth_time
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
@@ -26,20 +25,19 @@ from smbserver.nt.reparse_tags import IO_REPARSE_TAG_SYMLINK
 
 
 def link_metadata(
-    resolver: Resolver, directory: int, name: str, path: Path, state: os.stat_result, root_device: int
+    resolver: Resolver, directory: int, name: str, path: Path, found: bytes, root_device: int
 ) -> Metadata | None:
     """What a client sees of the link `name` (on disk) in `directory`; None when it sees nothing.
 
-    `path` is the link's own, `state` what lstat says.
+    `path` is the link's own, `found` what the kernel says of it.
     """
     if read_target(directory, name, len(path) - 1) is None:
         return None
-    born = birth_time(directory, name.encode("utf-8", "surrogateescape"))
-    return _metadata(state, resolver.hidden.hides(path[-1]), resolver.leads_to_directory(path), root_device, born)
+    return _metadata(found, resolver.hidden.hides(path[-1]), resolver.leads_to_directory(path), root_device)
 
 
-def _metadata(state: os.stat_result, hidden: bool, is_directory: bool, root_device: int, born: int | None) -> Metadata:
-    meta = metadata_of(state, dos_attributes.NONE, root_device, hidden, born)
+def _metadata(found: bytes, hidden: bool, is_directory: bool, root_device: int) -> Metadata:
+    meta = metadata_of(found, dos_attributes.NONE, root_device, hidden)
     flags = meta.attributes & ~attributes.NORMAL | attributes.REPARSE_POINT
     if is_directory:
         flags |= attributes.DIRECTORY
@@ -93,7 +91,7 @@ class PosixLinkHandle:
 
     def metadata(self) -> Metadata:
         """What the link itself says."""
-        return _metadata(os.fstat(self._fd), self._hidden, self.is_directory, self._root_device, birth_time(self._fd))
+        return _metadata(inode.look_at(self._fd), self._hidden, self.is_directory, self._root_device)
 
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None
@@ -140,7 +138,7 @@ class PosixLinkHandle:
 
     def ownership(self) -> Ownership:
         """The link's own."""
-        return ownership_of(os.fstat(self._fd))
+        return ownership_of(inode.look_at(self._fd))
 
     def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """A link is no directory, whatever it leads to."""

@@ -144,9 +144,9 @@ class PosixLinks:
                 if mode is not None:
                     settle_mode(fd, mode)
                 self._cache.after_change(parent, before, added=name)
-                return PosixHandle(
-                    fd, os.fstat(fd), is_directory, path, self._resolver, self._device(), False, self._acls
-                )
+                state = os.fstat(fd)
+                found = (state.st_dev, state.st_ino)
+                return PosixHandle(fd, found, is_directory, path, self._resolver, self._device(), False, self._acls)
             except BaseException:
                 os.close(fd)
                 raise

@@ -4,8 +4,9 @@ import errno
 import os
 
 from smbserver.backend.base import Identity, Located
+from smbserver.backend.posix import attribute_list, inode
 from smbserver.backend.posix.facts import ownership_of
-from smbserver.backend.posix.permission import refused_rights
+from smbserver.backend.posix.permission import check_remove, refused_rights
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.metadata import Metadata, Ownership
@@ -17,16 +18,17 @@ class PosixLocated:
 
     __slots__ = (
         "_acls",
+        "entry",
         "exact",
-        "follow",
+        "found",
         "identity",
         "is_root",
         "metadata",
         "name",
+        "names",
         "parent",
         "path",
-        "place",
-        "state",
+        "stored",
         "target",
         "wanted",
     )
@@ -34,9 +36,10 @@ class PosixLocated:
     def __init__(self, parent: int, path: Path, name: str, wanted: str, acls: AclStore) -> None:
         self.parent = parent
         self._acls = acls
-        self.state: os.stat_result | None = None
-        self.place: int | str = -1  # what the file's extended attributes are asked from
-        self.follow = False
+        self.entry = b""  # the name, as the kernel has it
+        self.found: bytes | None = None  # see `inode`; of the file that a link leads to
+        self.names: bytes | None = None  # of its extended attributes: see `attribute_list`
+        self.stored: bytes | None = None  # see `dos_attributes`
         self.exact = False  # looked for under this spelling alone, and not found
         self.path = path
         self.name = name
@@ -48,21 +51,51 @@ class PosixLocated:
 
     def descriptor(self) -> Descriptor | None:
         """See `stored_acl`."""
-        if self.state is None:
+        if self.found is None or (self.names is not None and not self._acls.is_named(self.names)):
             return None
-        return self._acls.load(self.place, self.state, self.follow)
+        return self._acls.load(self.place(), None, self.follow())
 
     def directory_descriptor(self) -> Descriptor | None:
         """See `stored_acl`. The directory of the name, also when the name is a symbolic link."""
-        return None if self.is_root else self._acls.load(f"/proc/self/fd/{self.parent}")
+        if self.is_root or not self._acls.is_possible:
+            return None
+        names = attribute_list.of_entry(self.parent, b".")
+        if names is not None and not self._acls.is_named(names):
+            return None
+        return self._acls.load(f"/proc/self/fd/{self.parent}")
 
     def ownership(self) -> Ownership:
-        """From the lookup's stat; a link's own from another one."""
-        return ownership_of(self.state or os.stat(self.name, dir_fd=self.parent, follow_symlinks=False))
+        """From the lookup; a link's own from another one."""
+        return ownership_of(self._own() if self.found is None else self.found)
+
+    def _own(self) -> bytes:
+        """What stands under this name itself."""
+        found = inode.look(self.parent, inode.entry_name(self.name))
+        if found is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return found
 
     def refused_to(self, uid: int) -> int:
         """See `permission.refused_rights`."""
-        return 0 if self.state is None else refused_rights(self.place, self.follow, self.state, uid)
+        return 0 if self.found is None else refused_rights(self.place(), self.follow(), self.found, uid)
+
+    def check_remove(self) -> None:
+        """By the directory's permissions and its sticky bit; files that nobody may change (chattr +i) are not seen."""
+        if self.is_root:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))  # not an entry of anything we serve
+        check_remove(self.parent, lambda: inode.whose(self._own())[0])
+
+    def place(self) -> int | str:
+        """What the file's extended attributes are asked from, over links if `follow`. OSError EBADF after `close`."""
+        if self.parent < 0:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))  # -1 would be the current directory to Python
+        if self.target >= 0:
+            return f"/proc/self/fd/{self.target}"
+        return self.parent if self.is_root else f"/proc/self/fd/{self.parent}/{self.name}"
+
+    def follow(self) -> bool:
+        """Whether a link at `place` is the kernel's own, and leads to the file."""
+        return self.target >= 0 or self.is_root
 
     def close(self) -> None:
         """Close the descriptors of the lookup."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from smbserver.backend.posix.fs_user import current_uid
+from smbserver.backend.posix.inode import whose
 from smbserver.nt import access
 
 _ROOT: Final = 0
@@ -19,20 +20,24 @@ def check_remove(parent: int, owner: Callable[[], int]) -> None:
     if not os.access(".", os.W_OK | os.X_OK, dir_fd=parent, effective_ids=True):
         code = errno.EROFS if os.fstatvfs(parent).f_flag & os.ST_RDONLY else errno.EACCES
         raise OSError(code, os.strerror(code))
+    who = current_uid()
+    if who == _ROOT:
+        return  # no sticky bit binds it
     state = os.fstat(parent)
-    if state.st_mode & stat.S_ISVTX and current_uid() not in (0, state.st_uid) and owner() != current_uid():
+    if state.st_mode & stat.S_ISVTX and who != state.st_uid and owner() != who:
         raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
 
 
-def refused_rights(target: int | str, follow: bool, state: os.stat_result, uid: int) -> int:
+def refused_rights(target: int | str, follow: bool, found: bytes, uid: int) -> int:
     """The rights to data or entries that the local user `uid` does not have, whose thread this is.
 
     Of the owner the mode says it; for the others, who may be in a group or in a POSIX ACL, the kernel is asked.
     """
     if uid == _ROOT:
         return 0
-    if uid == state.st_uid:
-        may_read, may_write = bool(state.st_mode & stat.S_IRUSR), bool(state.st_mode & stat.S_IWUSR)
+    owner, _, mode, _, _ = whose(found)
+    if uid == owner:
+        may_read, may_write = bool(mode & stat.S_IRUSR), bool(mode & stat.S_IWUSR)
     else:
         path = f"/proc/self/fd/{target}" if isinstance(target, int) else target
         may_read = os.access(path, os.R_OK, effective_ids=True, follow_symlinks=follow)
@@ -40,6 +45,6 @@ def refused_rights(target: int | str, follow: bool, state: os.stat_result, uid: 
     refused = 0 if may_read else _READING
     if not may_write:
         refused |= _WRITING
-        if stat.S_ISDIR(state.st_mode):
+        if stat.S_ISDIR(mode):
             refused |= access.FILE_DELETE_CHILD
     return refused

@@ -24,6 +24,7 @@ from smbserver.nt.names import Path
 
 _O_PATH: Final = getattr(os, "O_PATH", os.O_RDONLY)
 _DIRECTORY_FLAGS: Final = _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+_ENTRY_FLAGS: Final = _DIRECTORY_FLAGS | os.O_NOFOLLOW
 _BENEATH: Final = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
 NOT_THERE: Final = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV})
 
@@ -78,6 +79,13 @@ class Resolver:
         if not path:
             return os.dup(self.root), path
         disk = [to_disk(name) for name in path]
+        if len(disk) == 1:
+            # One name that `to_disk` made, and no link followed: there is nowhere to go but down.
+            try:
+                return os.open(disk[0], _ENTRY_FLAGS, dir_fd=self.root), path
+            except OSError as error:
+                if error.errno not in NOT_THERE:
+                    raise
         if self._kernel_walk:
             try:
                 return self._beneath("/".join(disk), _DIRECTORY_FLAGS, self._follows), path
@@ -112,7 +120,7 @@ class Resolver:
         try:
             if self._kernel_walk:
                 return self._beneath("/".join([*above, name]), _DIRECTORY_FLAGS, self._follows)
-            return os.open(name, _DIRECTORY_FLAGS | os.O_NOFOLLOW, dir_fd=current)
+            return os.open(name, _ENTRY_FLAGS, dir_fd=current)
         except OSError as error:
             if error.errno in NOT_THERE:
                 if self.shows_links:

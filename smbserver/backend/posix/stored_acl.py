@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 
 _SECURITY: Final = "security.NTACL"
 _USER: Final = "user.NTACL"
+_LISTED_SECURITY: Final = b"\0security.NTACL\0"
+_LISTED_USER: Final = b"\0user.NTACL\0"
 _ACCESS_ACL: Final = "system.posix_acl_access"
 _DEFAULT_ACL: Final = "system.posix_acl_default"
 _IS_DIRECTORY: Final = 0o040000
@@ -79,6 +81,10 @@ class AclStore:
             self.is_possible = True
         except OSError as error:
             self.is_possible = error.errno in (errno.ENODATA, errno.ERANGE)
+
+    def is_named(self, names: bytes) -> bool:
+        """Whether `load` would find anything, by a list of all names (see `attribute_list`)."""
+        return _LISTED_SECURITY in names or (not self.is_privileged and _LISTED_USER in names)
 
     def load(self, target: int | str, state: os.stat_result | None = None, follow: bool = True) -> Descriptor | None:
         """The descriptor stored with a file; None when there is none that is to be believed.

@@ -1,4 +1,4 @@
-"""Linux calls that Python does not offer: openat2, renameat2, statx, getxattrat; what is said when one is missing."""
+"""Linux calls that Python does not offer: openat2, renameat2, listxattrat; what is said when one is missing."""
 
 import ctypes
 import errno
@@ -23,20 +23,13 @@ _XATTR_ARGS = Struct("=QII")  # struct xattr_args: value, size, flags
 _NAMES_SIZE: Final = 512  # what most files have; for more the usual call is asked
 _VALUE_SIZE: Final = 256
 _OPEN_HOW = Struct("=QQQ")  # struct open_how: flags, mode, resolve
-_AT_EMPTY_PATH: Final = 0x1000
 _AT_SYMLINK_NOFOLLOW: Final = 0x100
-_STATX_BTIME: Final = 0x800
-_STATX_SIZE: Final = 256  # struct statx, of which is read: stx_mask, and stx_btime (seconds, nanoseconds) at 80
-_STATX_BORN = Struct("=I76xqI")
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _is_linux = sys.platform.startswith("linux")
 _syscall = _libc.syscall if _is_linux else None
 _renameat2 = getattr(_libc, "renameat2", None)
-# Without giving up the interpreter's lock: the answer comes into a buffer that all calls share, and it is faster.
-_statx = getattr(ctypes.PyDLL(None), "statx", None)
-_statx_answer: Final = ctypes.create_string_buffer(_STATX_SIZE)
 
 
 def _knows(number: int) -> bool:
@@ -47,26 +40,35 @@ def _knows(number: int) -> bool:
     return ctypes.get_errno() == errno.EBADF
 
 
-_held_syscall = ctypes.PyDLL(None).syscall if _knows(_SYS_LISTXATTRAT) else None  # as _statx
+# Without giving up the interpreter's lock: the answer comes into a buffer that all calls share, and it is faster.
+_held_syscall = ctypes.PyDLL(None).syscall if _knows(_SYS_LISTXATTRAT) else None
 _names: Final = ctypes.create_string_buffer(_NAMES_SIZE)
 _value: Final = ctypes.create_string_buffer(_VALUE_SIZE)
+# The seventh argument goes over the stack, where a plain int leaves the upper half of its place as it was.
+_VALUE_ARGS_SIZE: Final = ctypes.c_size_t(_XATTR_ARGS.size)
 _value_args: Final = ctypes.create_string_buffer(_XATTR_ARGS.pack(ctypes.addressof(_value), _VALUE_SIZE, 0))
 
 
-def attribute_names(directory: int, name: bytes) -> list[bytes] | None:
-    """The attributes of an entry of a directory; None where they have to be asked for in another way (Linux < 6.13)."""
+def attribute_names(directory: int, name: bytes) -> bytes | None:
+    """The names of an entry's attributes, with a NUL before and behind each; b"" when there are none.
+
+    None for "not known", which is not "none": then each has to be asked for. Linux < 6.13, and any error.
+    """
     if _held_syscall is None:
         return None
     size = _held_syscall(_SYS_LISTXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, _names, _NAMES_SIZE)
-    return _names.raw[:size].split(b"\0")[:-1] if size >= 0 else None
+    if size <= 0:
+        return None if size else b""
+    found: bytes = b"\0" + _names.raw[:size]
+    return found
 
 
 def attribute_value(directory: int, name: bytes, attribute: bytes) -> bytes | None:
-    """The value of one of them, of at most 256 bytes; None likewise."""
+    """The value of one of them, of at most 256 bytes; None where it has to be asked for in another way."""
     if _held_syscall is None:
         return None
     size = _held_syscall(
-        _SYS_GETXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, attribute, _value_args, _XATTR_ARGS.size
+        _SYS_GETXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, attribute, _value_args, _VALUE_ARGS_SIZE
     )
     return _value.raw[:size] if size >= 0 else None
 
@@ -102,16 +104,3 @@ def rename_no_replace(source_dir: int, source: bytes, target_dir: int, target: b
     if _renameat2(source_dir, source, target_dir, target, RENAME_NOREPLACE) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-
-
-def birth_time(directory: int, name: bytes = b"") -> int | None:
-    """When a file was made, in Unix nanoseconds: of the descriptor, or of an entry of it. None where nobody knows."""
-    if _statx is None or not _is_linux:
-        return None
-    flags = _AT_SYMLINK_NOFOLLOW if name else _AT_EMPTY_PATH
-    if _statx(directory, name, flags, _STATX_BTIME, _statx_answer) != 0:
-        return None
-    mask, seconds, nanoseconds = _STATX_BORN.unpack_from(_statx_answer)
-    if not mask & _STATX_BTIME:
-        return None
-    return int(seconds * 1_000_000_000 + nanoseconds)

@@ -2,13 +2,19 @@
 
 import errno
 import os
-import stat
 import zlib
 from contextlib import AbstractContextManager
 from typing import Final
 
 from smbserver.backend.base import Handle, Located, Symlinks
-from smbserver.backend.posix import dos_attributes, extended_attributes, file_ioctls, stream_attributes
+from smbserver.backend.posix import (
+    attribute_list,
+    dos_attributes,
+    extended_attributes,
+    file_ioctls,
+    inode,
+    stream_attributes,
+)
 from smbserver.backend.posix.creation import DIRECTORY_MODE, FILE_MODE, Creation, first_mode, settle_mode, with_mode
 from smbserver.backend.posix.disk_names import to_disk, to_wire
 from smbserver.backend.posix.facts import metadata_of
@@ -19,9 +25,8 @@ from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.located import PosixLocated, free_place
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.name_changes import NameChanges
-from smbserver.backend.posix.resolve import NOT_THERE, Resolver
+from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.stored_acl import AclStore
-from smbserver.backend.posix.syscalls import birth_time
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
@@ -132,7 +137,7 @@ class PosixBackend:
         return self._resolver.hidden.hides(name)
 
     def locate(self, path: Path, composed: bool = True, exact: bool = False) -> PosixLocated:
-        """One fstatat when the spelling is exact; a look into the name cache when not."""
+        """One look when the spelling is exact; a look into the name cache when not."""
         if not path:
             return self._locate_root()
         wire = path[-1]
@@ -140,14 +145,14 @@ class PosixBackend:
         parent, above = self._resolver.directory(path[:-1], exact)
         located = PosixLocated(parent, (*above, wire), wanted, wanted, self._acls)
         try:
-            state = self._look(located, wire, composed, exact)
-            if state is not None and stat.S_ISLNK(state.st_mode):
+            found = self._look(located, wire, composed, exact)
+            if found is not None and inode.kind(found) == inode.LINK:
                 if self._links is not None:
-                    self._describe_link(located, state)
+                    self._describe_link(located, found)
                     return located
-                state = self._follow(located)
-            if state is not None:
-                self._describe(located, state)
+                found = self._follow(located)
+            if found is not None:
+                self._describe(located, found)
         except BaseException:
             located.close()
             raise
@@ -156,83 +161,84 @@ class PosixBackend:
     def _locate_root(self) -> PosixLocated:
         located = PosixLocated(os.dup(self._root), (), ".", ".", self._acls)
         try:
-            self._describe(located, os.fstat(self._root))
+            self._describe(located, inode.look_at(located.parent))
         except BaseException:
             located.close()
             raise
         return located
 
-    def _look(self, located: PosixLocated, wire: str, composed: bool, exact: bool) -> os.stat_result | None:
-        try:
-            return os.stat(located.name, dir_fd=located.parent, follow_symlinks=False)
-        except OSError as error:
-            if error.errno not in NOT_THERE:
-                raise
+    def _look(self, located: PosixLocated, wire: str, composed: bool, exact: bool) -> bytes | None:
+        located.entry = inode.entry_name(located.name)
+        found = inode.look(located.parent, located.entry)
+        if found is not None:
+            return found
         if exact:
             located.exact = True
             return None
         spelled = self._cache.find(located.parent, wire, composed)
         if spelled is None or spelled == located.name:
             return None
-        try:
-            state = os.stat(spelled, dir_fd=located.parent, follow_symlinks=False)
-        except FileNotFoundError:
-            return None
-        located.name = spelled
-        located.path = (*located.path[:-1], to_wire(spelled) or wire)
-        return state
+        entry = inode.entry_name(spelled)
+        found = inode.look(located.parent, entry)
+        if found is not None:
+            located.name, located.entry = spelled, entry
+            located.path = (*located.path[:-1], to_wire(spelled) or wire)
+        return found
 
-    def _follow(self, located: PosixLocated) -> os.stat_result | None:
+    def _follow(self, located: PosixLocated) -> bytes | None:
         target = self._resolver.follow(located.path)
         if target is None:
             return None  # dangling or outward: as if absent; creating it fails, for the name is taken
         located.target = target
-        return os.fstat(target)
+        return inode.look_at(target)
 
-    def _describe_link(self, located: PosixLocated, state: os.stat_result) -> None:
+    def _describe_link(self, located: PosixLocated, found: bytes) -> None:
         """The link itself; one that leads outside stays absent, like a dangling one elsewhere."""
-        meta = link_metadata(self._resolver, located.parent, located.name, located.path, state, self._device)
+        meta = link_metadata(self._resolver, located.parent, located.name, located.path, found, self._device)
         if meta is not None:
-            located.identity = (state.st_dev, state.st_ino)
+            located.identity = inode.identity(found)
             located.metadata = meta
 
-    def _describe(self, located: PosixLocated, state: os.stat_result) -> None:
-        if not stat.S_ISREG(state.st_mode) and not stat.S_ISDIR(state.st_mode):
+    def _describe(self, located: PosixLocated, found: bytes) -> None:
+        kind = inode.kind(found)
+        if kind != inode.FILE and kind != inode.DIRECTORY:
             raise StatusError(status.ACCESS_DENIED)  # devices, FIFOs and sockets are not files to a client
-        located.identity = (state.st_dev, state.st_ino)
-        hidden = not located.is_root and self._resolver.hidden.hides(located.path[-1])
-        located.state = state
-        if located.target >= 0:
-            located.place, located.follow = f"/proc/self/fd/{located.target}", True
-        elif located.is_root:
-            located.place, located.follow = self._root, True
+        located.identity = inode.identity(found)
+        located.found = found
+        if located.follow():
+            place = located.place()
+            located.names = attribute_list.of_target(place)
+            located.stored = dos_attributes.read(place, True, located.names)
         else:
-            located.place, located.follow = f"/proc/self/fd/{located.parent}/{located.name}", False
-        dos = dos_attributes.load(located.place, located.follow)
-        born = None
-        if dos.creation_time is None:
-            if located.target >= 0 or located.is_root:
-                born = birth_time(located.target if located.target >= 0 else self._root)
-            else:
-                born = birth_time(located.parent, located.name.encode("utf-8", "surrogateescape"))
-        located.metadata = metadata_of(state, dos, self._device, hidden, born)
+            located.names = attribute_list.of_entry(located.parent, located.entry)
+            if located.names != b"":
+                located.stored = dos_attributes.read_entry(located.parent, located.entry, located.names)
+        hidden = not located.is_root and self._resolver.hidden.hides(located.path[-1])
+        located.metadata = metadata_of(found, dos_attributes.decode(located.stored), self._device, hidden)
 
     def open(self, located: Located, read: bool, write: bool) -> Handle:
         """Open and make sure that it is still what was located (OSError ESTALE otherwise)."""
         assert isinstance(located, PosixLocated)
         assert located.metadata is not None
+        assert located.identity is not None
         if located.metadata.reparse_tag:
             return self._open_link(located)
         is_directory = located.metadata.is_directory
         fd, path_only = self._open_descriptor(located, is_directory, read, write)
         try:
-            state = os.fstat(fd)
-            if (state.st_dev, state.st_ino) != located.identity:
+            found = inode.look_at(fd)
+            is_same = found == located.found
+            if not is_same and not _is_still(found, located.identity, is_directory):
                 raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
         except BaseException:
             os.close(fd)
             raise
-        return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, path_only, self._acls)
+        handle = PosixHandle(
+            fd, located.identity, is_directory, located.path, self._resolver, self._device, path_only, self._acls
+        )
+        if is_same:
+            handle.remember(found, located.stored, located.metadata)
+        return handle
 
     def _open_link(self, located: PosixLocated) -> Handle:
         assert self._links is not None
@@ -243,6 +249,8 @@ class PosixBackend:
         return handle
 
     def _open_descriptor(self, located: PosixLocated, is_directory: bool, read: bool, write: bool) -> tuple[int, bool]:
+        if read and not write and not is_directory and located.target < 0:
+            return os.open(located.name, os.O_RDONLY | _COMMON, dir_fd=located.parent), False
         if is_directory:
             attempts = [os.O_RDONLY | os.O_DIRECTORY]
         elif write:
@@ -349,13 +357,14 @@ class PosixBackend:
     ) -> PosixHandle:
         """`mode` is what a client asked for; it comes last, for it may close what is still to be written to."""
         state = os.fstat(fd)
+        stored = None
         if creation_time is None:
             creation_time = from_unix_ns(state.st_mtime_ns)
         try:
             kept = attributes & attrs.SETTABLE
             if self._features.compression and file_ioctls.compression_flag(fd):
                 kept |= attrs.COMPRESSED  # inherited from the directory
-            dos_attributes.store(fd, kept, creation_time)
+            stored = dos_attributes.store(fd, kept, creation_time)
         except OSError as error:
             if error.errno not in _NO_ROOM_FOR_ATTRIBUTES:
                 raise
@@ -363,7 +372,10 @@ class PosixBackend:
             self._acls.store(fd, state if mode is None else with_mode(state, mode), descriptor)
         if mode is not None:
             settle_mode(fd, mode)
-        return PosixHandle(fd, state, is_directory, located.path, self._resolver, self._device, False, self._acls)
+        identity = (state.st_dev, state.st_ino)
+        handle = PosixHandle(fd, identity, is_directory, located.path, self._resolver, self._device, False, self._acls)
+        handle.remember(b"", stored, None)
+        return handle
 
     def look_again(self) -> None:
         """The descriptor keeps its number, so that whoever has it goes on with the new directory."""
@@ -421,3 +433,9 @@ class PosixBackend:
         root, self._root = self._root, -1
         if root >= 0:
             os.close(root)
+
+
+def _is_still(found: bytes, identity: Identity, is_directory: bool) -> bool:
+    """Whether it is this file; a new one of another kind can have its inode number."""
+    kind = inode.DIRECTORY if is_directory else inode.FILE
+    return inode.kind(found) == kind and inode.identity(found) == identity

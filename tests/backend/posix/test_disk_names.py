@@ -1,5 +1,6 @@
 """Names to the disk and back: a name survives the way or is refused, whatever it is made of."""
 
+import os
 import re
 
 import pytest
@@ -33,6 +34,18 @@ def on_disk(raw: bytes) -> str:
 
 
 @settings(max_examples=400, deadline=None)
+@given(st.one_of(WIRE, st.text(st.sampled_from("./\\\0:\uf029\uf028\udc2f\udc2e\u2024\uff0f"), max_size=3)))
+def test_a_name_for_the_disk_leads_nowhere_else(name: str) -> None:
+    """It goes to calls that walk: one separator or one NUL, and the directory is another one."""
+    try:
+        raw = os.fsencode(to_disk(name))
+    except StatusError:
+        return
+    assert raw not in (b"", b".", b"..")
+    assert b"/" not in raw
+    assert b"\0" not in raw
+
+
 @given(WIRE)
 @example("\udced\udcb2\udc80")
 @example("\udc80")

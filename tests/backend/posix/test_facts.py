@@ -6,6 +6,7 @@ import pytest
 
 from smbserver.backend.posix.dos_attributes import NONE, DosAttributes
 from smbserver.backend.posix.facts import metadata_of
+from smbserver.backend.posix.inode import packed
 from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata
@@ -32,7 +33,7 @@ def facts(
             "st_blocks": 8,
         },
     )
-    return metadata_of(state, dos, 5, hidden)
+    return metadata_of(packed(state), dos, 5, hidden)
 
 
 def filetime(seconds: int) -> int:

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from smbserver.backend.base import StoppedOnLink, Symlinks
 from smbserver.backend.posix import PosixBackend
+from smbserver.backend.posix.disk_names import STORE_NAME
 from smbserver.errors import StatusError
 from smbserver.nt import status
 
@@ -227,6 +229,60 @@ def swap(path: Path, leads_to: str) -> None:
     """What a local program does between the server's look and its deed."""
     path.rename(path.with_name("was-" + path.name))
     path.symlink_to(leads_to)
+
+
+POLICIES = pytest.mark.parametrize("policy", list(Symlinks))
+LINKS = pytest.mark.parametrize(
+    "leads_to", ["dir", "dir/deep/..", "..", "../share-private", "/", ".", STORE_NAME, "nowhere", "swapped"]
+)
+
+
+@POLICIES
+@LINKS
+@pytest.mark.parametrize("kernel_walk", [True, False])
+@pytest.mark.parametrize("late", [True, False], ids=["while the server looks", "before"])
+def test_a_link_in_the_place_of_a_directory(
+    area: Path,
+    no_leak: None,
+    monkeypatch: pytest.MonkeyPatch,
+    policy: Symlinks,
+    leads_to: str,
+    kernel_walk: bool,
+    late: bool,
+) -> None:
+    """It is entered only to the inside, only where that is the policy, and by the kernel's walk alone."""
+    share = area / "share"
+    backend = PosixBackend(share, kernel_walk=kernel_walk, symlinks=policy)
+    (share / STORE_NAME).mkdir(exist_ok=True)
+    (share / STORE_NAME / "file").write_bytes(SECRET)
+    (share / "swapped").mkdir()
+    (share / "swapped" / "file").write_bytes(b"inside")
+    real, swapped = os.open, []
+
+    def put_link() -> None:
+        swapped.append(1)
+        swap(share / "swapped", leads_to)
+
+    def open_late(path: str, flags: int, *rest: int, dir_fd: int | None = None) -> int:
+        if path == "swapped" and not swapped:
+            put_link()
+        return real(path, flags, *rest, dir_fd=dir_fd)
+
+    if late:
+        monkeypatch.setattr(os, "open", open_late)
+    else:
+        put_link()
+    enters = policy is Symlinks.INSIDE and kernel_walk and leads_to in ("dir", "dir/deep/..", ".")
+    if enters:
+        assert content(backend, "swapped", "file") == b"inside"
+    else:
+        with pytest.raises(StatusError) as caught:
+            backend.locate(("swapped", "file"))
+        assert caught.value.status == status.OBJECT_PATH_NOT_FOUND
+        is_shown = policy is Symlinks.SHOWN and leads_to in ("dir", ".", "nowhere", "swapped")
+        assert isinstance(caught.value, StoppedOnLink) is is_shown
+    assert swapped
+    backend.close()
 
 
 @pytest.mark.parametrize("leads_to", ["../secret", "../share-private/secret", "dir/file", "/etc/passwd"])
