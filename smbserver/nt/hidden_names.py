@@ -21,6 +21,8 @@ class HiddenNames:
 
     def hides(self, name: str) -> bool:
         """Whether a name of a file or directory is hidden."""
-        if self._dot_files and name.startswith("."):  # before all else: it is asked for every entry of a listing
+        if self._dot_files and name[:1] == ".":  # before all else: it is asked for every entry of a listing
             return True
-        return bool(self._others) and any(pattern.matches(name) for pattern in self._others)
+        if not self._others:
+            return False
+        return any(pattern.matches(name) for pattern in self._others)

@@ -10,9 +10,8 @@ from struct import Struct
 from struct import error as StructError
 from typing import Final, NamedTuple
 
-from smbserver.backend.posix import kept_times
+from smbserver.backend.posix import attribute_list, kept_times
 from smbserver.backend.posix.kept_times import KeptTimes
-from smbserver.backend.posix.syscalls import attribute_value
 from smbserver.nt import attributes as attrs
 from smbserver.nt.filetime import MAXIMUM
 
@@ -116,7 +115,7 @@ def read_entry(directory: int, name: bytes, names: bytes | None) -> bytes | None
     if names is not None:
         if ALONE not in names:
             return None
-        value = attribute_value(directory, name, _RAW)
+        value = attribute_list.value_of_entry(directory, name, _RAW)
         if value is not None:
             return value
     return _read(f"/proc/self/fd/{directory}/{os.fsdecode(name)}", False)

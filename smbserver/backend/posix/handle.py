@@ -368,8 +368,14 @@ class PosixHandle:
             return None  # removed while we list
         hidden = self._resolver.hidden.hides(wire)
         kind = inode.kind(found)
+        meta: Metadata | None
         if kind == inode.FILE or kind == inode.DIRECTORY:
-            meta: Metadata | None = self._listed(found, hidden, fd, name)
+            names = attribute_list.of_entry(fd, name)
+            if names == b"":  # as of most that no client made
+                meta = metadata_of(found, dos_attributes.NONE, self._root_device, hidden)
+            else:
+                stored = dos_attributes.read_entry(fd, name, names or b"")
+                meta = self._listed(found, hidden, f"/proc/self/fd/{fd}/{entry.name}", False, names, stored)
         elif kind != inode.LINK:
             return None
         elif self._resolver.shows_links:
@@ -387,31 +393,25 @@ class PosixHandle:
             found = inode.look_at(target)
             if inode.kind(found) not in (inode.FILE, inode.DIRECTORY):
                 return None
-            meta = self._listed(found, hidden, target, b"")
+            place = f"/proc/self/fd/{target}"
+            names = attribute_list.of_target(place)
+            stored = dos_attributes.read(place, True, names or b"")
+            meta = self._listed(found, hidden, place, True, names, stored)
             return meta._replace(owner=ownership_of(found)) if owned else meta
         finally:
             os.close(target)
 
-    def _listed(self, found: bytes, hidden: bool, fd: int, name: bytes) -> Metadata:
-        """What a listing tells of a file: `name` in the directory `fd`, or, without a name, `fd` itself.
-
-        One call says which attributes there are; a local program's file has none.
-        """
-        if name:
-            names = attribute_list.of_entry(fd, name)
-            stored = dos_attributes.read_entry(fd, name, names or b"") if names != b"" else None
-        else:
-            path = f"/proc/self/fd/{fd}"
-            names = attribute_list.of_target(path)
-            stored = dos_attributes.read(path, True, names or b"")
+    def _listed(
+        self, found: bytes, hidden: bool, path: str, follow: bool, names: bytes | None, stored: bytes | None
+    ) -> Metadata:
+        """What a listing tells of a file with attributes. What they are worth as EAs is asked by its path."""
         meta = metadata_of(found, dos_attributes.decode(stored), self._root_device, hidden)
         if not names or names == dos_attributes.ALONE:
             return meta
         all_names = attribute_list.texts(names)
         if not extended_attributes.has_eas(all_names):
             return meta
-        path = f"/proc/self/fd/{fd}/{os.fsdecode(name)}" if name else f"/proc/self/fd/{fd}"
-        return meta._replace(ea_size=extended_attributes.listed_size(path, all_names, not name))
+        return meta._replace(ea_size=extended_attributes.listed_size(path, all_names, follow))
 
     def _parent_metadata(self, owned: bool) -> Metadata:
         found = inode.look(self._fd, b"..")

@@ -1,4 +1,4 @@
-"""Linux calls that Python does not offer: openat2, renameat2, listxattrat; what is said when one is missing."""
+"""Linux calls that Python does not offer: openat2 and renameat2; what is said when one is missing."""
 
 import ctypes
 import errno
@@ -16,61 +16,13 @@ MAX_TRIES: Final = (
     64  # a walk disturbed more often than this is disturbed on purpose, and the server has others to serve
 )
 
-
-_SYS_GETXATTRAT: Final = 464
-_SYS_LISTXATTRAT: Final = 465
-_XATTR_ARGS = Struct("=QII")  # struct xattr_args: value, size, flags
-_NAMES_SIZE: Final = 512  # what most files have; for more the usual call is asked
-_VALUE_SIZE: Final = 256
 _OPEN_HOW = Struct("=QQQ")  # struct open_how: flags, mode, resolve
-_AT_SYMLINK_NOFOLLOW: Final = 0x100
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _is_linux = sys.platform.startswith("linux")
 _syscall = _libc.syscall if _is_linux else None
 _renameat2 = getattr(_libc, "renameat2", None)
-
-
-def _knows(number: int) -> bool:
-    """Whether the kernel has a call, asked with a descriptor that cannot be."""
-    if _syscall is None:
-        return False
-    _syscall(number, -1, b".", 0, None, 0)
-    return ctypes.get_errno() == errno.EBADF
-
-
-# Without giving up the interpreter's lock: the answer comes into a buffer that all calls share, and it is faster.
-_held_syscall = ctypes.PyDLL(None).syscall if _knows(_SYS_LISTXATTRAT) else None
-_names: Final = ctypes.create_string_buffer(_NAMES_SIZE)
-_value: Final = ctypes.create_string_buffer(_VALUE_SIZE)
-# The seventh argument goes over the stack, where a plain int leaves the upper half of its place as it was.
-_VALUE_ARGS_SIZE: Final = ctypes.c_size_t(_XATTR_ARGS.size)
-_value_args: Final = ctypes.create_string_buffer(_XATTR_ARGS.pack(ctypes.addressof(_value), _VALUE_SIZE, 0))
-
-
-def attribute_names(directory: int, name: bytes) -> bytes | None:
-    """The names of an entry's attributes, with a NUL before and behind each; b"" when there are none.
-
-    None for "not known", which is not "none": then each has to be asked for. Linux < 6.13, and any error.
-    """
-    if _held_syscall is None:
-        return None
-    size = _held_syscall(_SYS_LISTXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, _names, _NAMES_SIZE)
-    if size <= 0:
-        return None if size else b""
-    found: bytes = b"\0" + _names.raw[:size]
-    return found
-
-
-def attribute_value(directory: int, name: bytes, attribute: bytes) -> bytes | None:
-    """The value of one of them, of at most 256 bytes; None where it has to be asked for in another way."""
-    if _held_syscall is None:
-        return None
-    size = _held_syscall(
-        _SYS_GETXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, attribute, _value_args, _VALUE_ARGS_SIZE
-    )
-    return _value.raw[:size] if size >= 0 else None
 
 
 def openat2(directory: int, path: bytes, flags: int, resolve: int) -> int:

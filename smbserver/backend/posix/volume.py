@@ -249,28 +249,18 @@ class PosixBackend:
         return handle
 
     def _open_descriptor(self, located: PosixLocated, is_directory: bool, read: bool, write: bool) -> tuple[int, bool]:
-        if read and not write and not is_directory and located.target < 0:
-            return os.open(located.name, os.O_RDONLY | _COMMON, dir_fd=located.parent), False
         if is_directory:
-            attempts = [os.O_RDONLY | os.O_DIRECTORY]
-        elif write:
-            attempts = [os.O_RDWR] if read else [os.O_RDWR, os.O_WRONLY]
+            flags = os.O_RDONLY | os.O_DIRECTORY
         else:
-            attempts = [os.O_RDONLY]
-        if not read and not write and _O_PATH:
-            attempts.append(_O_PATH)  # looking at attributes needs no right to read the data
-        for flags in attempts:
-            try:
-                if located.target >= 0:
-                    fd = os.open(f"/proc/self/fd/{located.target}", flags | _COMMON & ~os.O_NOFOLLOW)
-                else:
-                    fd = os.open(located.name, flags | _COMMON, dir_fd=located.parent)
-            except PermissionError:
-                if flags == attempts[-1]:
-                    raise
-            else:
-                return fd, bool(_O_PATH) and flags == _O_PATH
-        raise AssertionError("the last attempt returns or raises")
+            flags = os.O_RDWR if write else os.O_RDONLY
+        try:
+            return _open_located(located, flags | _COMMON), False
+        except PermissionError:
+            if not read and not write and _O_PATH:  # looking at attributes needs no right to read the data
+                return _open_located(located, _O_PATH | _COMMON), True
+            if write and not read and not is_directory:
+                return _open_located(located, os.O_WRONLY | _COMMON), False
+            raise
 
     def create_file(
         self,
@@ -439,3 +429,9 @@ def _is_still(found: bytes, identity: Identity, is_directory: bool) -> bool:
     """Whether it is this file; a new one of another kind can have its inode number."""
     kind = inode.DIRECTORY if is_directory else inode.FILE
     return inode.kind(found) == kind and inode.identity(found) == identity
+
+
+def _open_located(located: PosixLocated, flags: int) -> int:
+    if located.target >= 0:
+        return os.open(f"/proc/self/fd/{located.target}", flags & ~os.O_NOFOLLOW)
+    return os.open(located.name, flags, dir_fd=located.parent)

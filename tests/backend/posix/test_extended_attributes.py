@@ -133,7 +133,7 @@ def test_a_listing_asks_the_kernel_in_one_way_or_the_other(
 ) -> None:
     """getxattrat came with Linux 6.13; before, and for long lists, the call goes by way of /proc."""
     if not has_call:
-        monkeypatch.setattr("smbserver.backend.posix.syscalls._held_syscall", None)
+        monkeypatch.setattr("smbserver.backend.posix.attribute_list._held_syscall", None)
     folder = Path(file).parent
     for name in ("plain", "eas", "many", "dos"):
         (folder / name).touch()
