@@ -7,7 +7,7 @@ import logging
 from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from collections.abc import Callable
 from struct import Struct
-from typing import Final, NamedTuple, TypeVar, cast
+from typing import Final, TypeVar, cast
 
 from smbserver.commands.cancel import cancel
 from smbserver.commands.change_notify import change_notify
@@ -74,55 +74,54 @@ _BODY_SIZE = Struct("<H")
 _FILE_ID = Struct("<QQ")
 
 
-class Command(NamedTuple):
-    """A row of the table. No field has a default: a row that forgets to say what it needs does not load."""
+class Command:
+    """A row of the table. A row that forgets to say what it needs does not load."""
 
-    name: str
-    decode: Callable[[memoryview], object]
-    handle: Callable[..., Outcome]  # (what `decode` gives, Work)
-    needs: int
-    body_sizes: tuple[int, ...]
-    file_id_offset: int
-    needs_open: Callable[[memoryview], bool] | None
+    __slots__ = ("body_sizes", "decode", "file_id_offset", "handle", "name", "needs", "needs_open")
 
-
-def _row(
-    name: str,
-    decode: Callable[[memoryview], R],
-    handle: Callable[[R, Work], object],
-    needs: int,
-    body_size: int | tuple[int, ...],
-    file_id_offset: int,
-    needs_open: Callable[[memoryview], bool] | None = None,
-) -> Command:
-    sizes = body_size if isinstance(body_size, tuple) else (body_size,)
-    # Every handler returns an Outcome; that `decode` gives what `handle` takes is checked here and lost in the table.
-    return Command(name, decode, cast(Callable[..., Outcome], handle), needs, sizes, file_id_offset, needs_open)
+    def __init__(
+        self,
+        name: str,
+        decode: Callable[[memoryview], R],
+        handle: Callable[[R, Work], object],
+        needs: int,
+        body_size: int | tuple[int, ...],
+        file_id_offset: int,
+        needs_open: Callable[[memoryview], bool] | None = None,
+    ) -> None:
+        self.name = name
+        self.decode: Callable[[memoryview], object] = decode
+        # Every handler returns an Outcome; that `decode` gives what `handle` takes is checked here and lost then.
+        self.handle = cast(Callable[..., Outcome], handle)
+        self.needs = needs
+        self.body_sizes = body_size if isinstance(body_size, tuple) else (body_size,)
+        self.file_id_offset = file_id_offset
+        self.needs_open = needs_open
 
 
 # By command code. StructureSize from the request's section in [MS-SMB2] 2.2.
 COMMANDS: Final = (
-    _row("NEGOTIATE", negotiate_wire.decode, negotiate, 0, 36, 0),
-    _row("SESSION_SETUP", session_setup_wire.decode, session_setup, 0, 25, 0),
-    _row("LOGOFF", empty.decode, logoff, SESSION, 4, 0),
-    _row("TREE_CONNECT", tree_connect_wire.decode, tree_connect, SESSION, 9, 0),
-    _row("TREE_DISCONNECT", empty.decode, tree_disconnect, _SESSION_TREE, 4, 0),
-    _row("CREATE", create_wire.decode, create, _SESSION_TREE, 57, 0),
-    _row("CLOSE", close_wire.decode, close, _ALL, 24, close_wire.FILE_ID_OFFSET),
-    _row("FLUSH", flush_wire.decode, flush, _ALL, 24, flush_wire.FILE_ID_OFFSET),
-    _row("READ", read_wire.decode, read, _ALL, 49, read_wire.FILE_ID_OFFSET),
-    _row("WRITE", write_wire.decode, write, _ALL, 49, write_wire.FILE_ID_OFFSET),
-    _row("LOCK", lock_wire.decode, lock, _ALL, 48, lock_wire.FILE_ID_OFFSET),
-    _row("IOCTL", ioctl_wire.decode, ioctl, _ALL, 57, ioctl_wire.FILE_ID_OFFSET, ioctl_wire.needs_open),
-    _row("CANCEL", empty.decode, cancel, 0, 4, 0),
-    _row("ECHO", empty.decode, echo, 0, 4, 0),
-    _row(
+    Command("NEGOTIATE", negotiate_wire.decode, negotiate, 0, 36, 0),
+    Command("SESSION_SETUP", session_setup_wire.decode, session_setup, 0, 25, 0),
+    Command("LOGOFF", empty.decode, logoff, SESSION, 4, 0),
+    Command("TREE_CONNECT", tree_connect_wire.decode, tree_connect, SESSION, 9, 0),
+    Command("TREE_DISCONNECT", empty.decode, tree_disconnect, _SESSION_TREE, 4, 0),
+    Command("CREATE", create_wire.decode, create, _SESSION_TREE, 57, 0),
+    Command("CLOSE", close_wire.decode, close, _ALL, 24, close_wire.FILE_ID_OFFSET),
+    Command("FLUSH", flush_wire.decode, flush, _ALL, 24, flush_wire.FILE_ID_OFFSET),
+    Command("READ", read_wire.decode, read, _ALL, 49, read_wire.FILE_ID_OFFSET),
+    Command("WRITE", write_wire.decode, write, _ALL, 49, write_wire.FILE_ID_OFFSET),
+    Command("LOCK", lock_wire.decode, lock, _ALL, 48, lock_wire.FILE_ID_OFFSET),
+    Command("IOCTL", ioctl_wire.decode, ioctl, _ALL, 57, ioctl_wire.FILE_ID_OFFSET, ioctl_wire.needs_open),
+    Command("CANCEL", empty.decode, cancel, 0, 4, 0),
+    Command("ECHO", empty.decode, echo, 0, 4, 0),
+    Command(
         "QUERY_DIRECTORY", query_directory_wire.decode, query_directory, _ALL, 33, query_directory_wire.FILE_ID_OFFSET
     ),
-    _row("CHANGE_NOTIFY", change_notify_wire.decode, change_notify, _ALL, 32, change_notify_wire.FILE_ID_OFFSET),
-    _row("QUERY_INFO", query_info_wire.decode, query_info, _ALL, 41, query_info_wire.FILE_ID_OFFSET),
-    _row("SET_INFO", set_info_wire.decode, set_info, _ALL, 33, set_info_wire.FILE_ID_OFFSET),
-    _row("OPLOCK_BREAK", oplock_break_wire.decode, oplock_break, _SESSION_TREE, (24, 36), 0),
+    Command("CHANGE_NOTIFY", change_notify_wire.decode, change_notify, _ALL, 32, change_notify_wire.FILE_ID_OFFSET),
+    Command("QUERY_INFO", query_info_wire.decode, query_info, _ALL, 41, query_info_wire.FILE_ID_OFFSET),
+    Command("SET_INFO", set_info_wire.decode, set_info, _ALL, 33, set_info_wire.FILE_ID_OFFSET),
+    Command("OPLOCK_BREAK", oplock_break_wire.decode, oplock_break, _SESSION_TREE, (24, 36), 0),
 )
 
 
@@ -132,10 +131,17 @@ def dispatch(work: Work, compound: Compound) -> Outcome:
         outcome = _run(work, compound)
     except Exception as failure:  # noqa: BLE001 - whatever it is, it becomes a reply
         outcome = _refused(work, failure)
+    if work.command == header.CANCEL:
+        return None  # never answered, not even when refused (3.3.5.16)
+    if not isinstance(outcome, Reply):
+        _count_waiting(work, outcome)
+    return outcome
+
+
+def _count_waiting(work: Work, outcome: Outcome) -> None:
     if isinstance(outcome, Pending) and work.opened is not None:
         done = work.opened.sequence.begin()
         outcome.waiter.when_done(lambda _: done())
-    return None if work.command == header.CANCEL else outcome  # never answered, not even when refused (3.3.5.16)
 
 
 def complete(work: Work, pending: Pending[object]) -> Outcome:
@@ -179,7 +185,7 @@ def dispatch_smb1(connection: Connection, frame: memoryview) -> tuple[Work, Repl
     dialects = negotiate_wire.decode_smb1_dialects(frame)
     if not connection.credits.take(0, 1):
         raise ProtocolViolation("SMB1 after SMB2")
-    head = header.Header(header.PROTOCOL_ID, header.SIZE, 0, 0, header.NEGOTIATE, 1, 0, 0, 0, 0, 0, 0, bytes(16))
+    head = (header.PROTOCOL_ID, header.SIZE, 0, 0, header.NEGOTIATE, 1, 0, 0, 0, 0, 0, 0, header.NO_SIGNATURE)
     work = Work(connection, head, frame, None)
     return work, negotiate_smb1(dialects, work)
 

@@ -20,6 +20,7 @@ from smbserver.wire import header
 
 log = logging.getLogger(__name__)
 
+_SMB1: Final = header.SMB1_ID[0]
 INTERIM_DELAY: Final = 0.1  # seconds; sooner than any client's timeout, later than nearly every disk
 
 
@@ -55,7 +56,7 @@ class Driver:
     def frame_received(self, frame: memoryview) -> None:
         """Handle a frame; a breach of the protocol ends this connection and nothing else."""
         try:
-            if len(frame) and frame[0] == header.SMB1_ID[0]:
+            if len(frame) and frame[0] == _SMB1:
                 answered = dispatch_smb1(self.connection, frame)
                 self.transport.send(self.connection.wrap([answered], None))
                 return
@@ -83,8 +84,10 @@ class Driver:
         while compound.position < len(works):
             work = works[compound.position]
             outcome = dispatch(work, compound)
-            if not isinstance(outcome, Pending):
+            if isinstance(outcome, Reply):
                 self._answer(compound, work, outcome)
+            elif outcome is None:
+                compound.position += 1
             elif not self._settled(compound, work, outcome):
                 return
         self._send(compound)
@@ -101,21 +104,24 @@ class Driver:
                 self.connection.server.settle()
                 return False
             outcome = complete(work, outcome)
-        self._answer(compound, work, outcome)
+        if isinstance(outcome, Reply):
+            self._answer(compound, work, outcome)
+        else:
+            compound.position += 1
         return True
 
-    def _answer(self, compound: Compound, work: Work, outcome: object) -> None:
+    def _answer(self, compound: Compound, work: Work, reply: Reply) -> None:
         """Note a finished request and what the next related one inherits from it."""
+        compound.answered.append((work, reply))
         compound.position += 1
-        if not isinstance(outcome, Reply) or work.command == header.CANCEL:
-            return  # CANCEL is never answered, not even with an error
-        compound.answered.append((work, outcome))
+        if compound.position == len(compound.works):
+            return
         if not work.flags & header.RELATED_OPERATIONS:
             compound.last_open, compound.last_failure = None, status.SUCCESS
         if work.opened is not None or work.command == header.CREATE:
             compound.last_open = work.opened  # a CREATE that failed leaves nothing to go on with
-        if outcome.status & 0xC0000000 == 0xC0000000:
-            compound.last_failure = outcome.status
+        if reply.status & 0xC0000000 == 0xC0000000:
+            compound.last_failure = reply.status
 
     def _send(self, compound: Compound) -> None:
         # First what others must know, then that it is done.

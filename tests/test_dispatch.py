@@ -4,6 +4,7 @@ breach of the protocol.
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING
 
 import pytest
@@ -255,7 +256,8 @@ def test_an_exception_in_a_handler_fails_one_request(
         raise error
 
     rows = list(dispatch.COMMANDS)
-    rows[CREATE] = rows[CREATE]._replace(handle=run)
+    rows[CREATE] = copy(rows[CREATE])
+    rows[CREATE].handle = run
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     assert tree.call(requests()["CREATE"]).status == status.INTERNAL_ERROR
     tree.session.call(commands.echo()).check()
@@ -398,7 +400,8 @@ def test_refusal_is_an_error_with_its_data(open_world: World, monkeypatch: pytes
         raise StatusError(status.BUFFER_TOO_SMALL, b"\x10\0\0\0")
 
     rows = list(dispatch.COMMANDS)
-    rows[CREATE] = rows[CREATE]._replace(handle=run)
+    rows[CREATE] = copy(rows[CREATE])
+    rows[CREATE].handle = run
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     reply = open_world.tree().call(requests()["CREATE"])
     assert reply.status == status.BUFFER_TOO_SMALL

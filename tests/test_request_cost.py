@@ -70,6 +70,11 @@ def counter(monkeypatch: pytest.MonkeyPatch) -> Counter:
     return counter
 
 
+def echo(tree: Tree) -> Callable[[], list[Request]]:
+    """The general way of a request and nothing else."""
+    return lambda: [commands.echo()]
+
+
 def read(tree: Tree) -> Callable[[], list[Request]]:
     """4 KiB of an open file."""
     file = tree.open("file")
@@ -94,11 +99,12 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
 @pytest.mark.parametrize(
     ("make", "protection", "limit"),
     [
-        (read, "plain", 80),
-        (read, "signed", 94),
-        (read, "sealed", 98),
-        (write, "plain", 80),
-        (look, "plain", 326),
+        (echo, "plain", 48),
+        (read, "plain", 72),
+        (read, "signed", 88),
+        (read, "sealed", 90),
+        (write, "plain", 75),
+        (look, "plain", 312),
     ],
 )
 def test_calls_per_frame(

@@ -19,7 +19,6 @@ from smbserver.objects.server_state import ServerState
 from smbserver.objects.session import Attempt, Session, State
 from smbserver.sharing.caching import Notice
 from smbserver.wire import error, header, oplock_break, session_setup, transform
-from smbserver.wire.header import Header
 from smbserver.wire.negotiate import HMAC_SHA256
 
 log = logging.getLogger(__name__)
@@ -29,6 +28,10 @@ FRAME_OVERHEAD: Final = 64 * 1024  # headers, contexts, and a compound's small m
 MAX_COMPOUND: Final = 32  # requests in one frame; clients send up to six
 MAX_PENDING: Final = 1024  # requests of one connection that may wait at a time
 MAX_SESSIONS: Final = 256  # on one connection
+
+_SEALED: Final = header.TRANSFORM_ID[0]
+_ALL_ONES: Final = 0xFFFFFFFFFFFFFFFF
+_COPIED: Final = 1024  # of a signed message: the header with its signature taken out, and as a rule all that follows
 
 
 class Connection:
@@ -75,9 +78,9 @@ class Connection:
         """Take a frame apart. Raises ProtocolViolation when the connection must end."""
         sealed_by: Session | None = None
         try:
-            if len(frame) and frame[0] == header.TRANSFORM_ID[0]:
+            if len(frame) and frame[0] == _SEALED:
                 frame, sealed_by = self._unseal(frame)
-            return self._take_apart(frame, sealed_by)
+            return Compound(self._take_apart(frame, sealed_by), sealed_by)
         except WireError as problem:
             raise ProtocolViolation(str(problem)) from problem
 
@@ -89,122 +92,121 @@ class Connection:
         associated = bytes(frame[transform.AUTHENTICATED_FROM : transform.SIZE])
         return session.opener.open(head.nonce, head.signature, frame[transform.SIZE :], associated), session
 
-    def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> Compound:
+    def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> list[Work]:
         works: list[Work] = []
+        previous: Work | None = None
         offset = 0
         while True:
-            head = header.decode(frame, offset)
-            following = head.next_command
-            end = len(frame)
+            work = Work(self, header.fields(frame, offset), frame, sealed_by)
+            following = work.next_command
             if following:
-                if following % 8 or following < header.SIZE or offset + following + header.SIZE > end:
+                if following % 8 or following < header.SIZE or offset + following + header.SIZE > len(frame):
                     raise ProtocolViolation("compound chain leaves its frame")
-                end = offset + following
-            message = frame[offset:end] if works or following else frame
-            works.append(self._accept(head, message, sealed_by, works[-1] if works else None))
+                work.message = frame[offset : offset + following]
+            elif offset:
+                work.message = frame[offset:]
+            self._accept(work, previous)
+            works.append(work)
             if not following:
-                break
-            offset = end
+                return works
+            offset += following
+            previous = work
             if len(works) == MAX_COMPOUND:
                 raise ProtocolViolation("compound too long")
-        return Compound(works, sealed_by)
 
-    def _accept(self, head: Header, message: memoryview, sealed_by: Session | None, previous: Work | None) -> Work:
-        if head.flags & header.SERVER_TO_REDIR:
+    def _accept(self, work: Work, previous: Work | None) -> None:
+        flags, sealed_by = work.flags, work.sealed_by
+        if flags & header.SERVER_TO_REDIR:
             raise ProtocolViolation("a reply from a client")
-        if head.command != header.CANCEL:
+        if work.command != header.CANCEL:
             multi = self.dialect is not None and self.dialect.multi_credit
-            charge = max(head.credit_charge, 1) if multi else 1
-            if not self.credits.take(head.message_id, charge):
-                raise ProtocolViolation(f"message id {head.message_id} was not granted")
-        work = Work(self, head, message, sealed_by)
-        if previous is not None and head.flags & header.RELATED_OPERATIONS:
-            # Known already here: the signature must be right for the session that will be acted for.
-            work.session_id = previous.session_id
+            if not self.credits.take(work.message_id, work.credit_charge or 1 if multi else 1):
+                raise ProtocolViolation(f"message id {work.message_id} was not granted")
         if sealed_by is not None:
             # Only the session that sealed it may speak in it; a related request says all ones.
-            if head.session_id not in (sealed_by.session_id, 0xFFFFFFFFFFFFFFFF):
+            if work.session_id != sealed_by.session_id and work.session_id != _ALL_ONES:
                 raise ProtocolViolation("sealed message for another session")
             work.protected_by = sealed_by
-        else:
-            self._verify(work, head, message)
-        return work
+        if previous is not None and flags & header.RELATED_OPERATIONS:
+            # Known already here: the signature must be right for the session that will be acted for.
+            work.session_id = previous.session_id
+        if sealed_by is None:
+            self._verify(work)
 
-    def _verify(self, work: Work, head: Header, message: memoryview) -> None:
+    def _verify(self, work: Work) -> None:
         """[MS-SMB2] 3.3.5.2.4: a wrong or missing signature fails the request before anything else looks at it."""
         session = self.sessions.get(work.session_id)
-        if head.flags & header.SIGNED:
-            if head.command == header.NEGOTIATE:
+        if work.flags & header.SIGNED:
+            if work.command == header.NEGOTIATE:
                 work.failure = status.INVALID_PARAMETER
             elif session is None:
-                self._verify_unknown(work, head, message)
+                self._verify_unknown(work)
             elif (signer := session.channels.get(self)) is None:
                 # Nothing to check with: a login that is not finished, or a guest. SESSION_SETUP settles itself.
-                if head.command != header.SESSION_SETUP:
+                if work.command != header.SESSION_SETUP:
                     work.failure = status.ACCESS_DENIED
             else:
                 # Sign the reply, whatever it will be, and whether the command needs a session.
                 work.session, work.signer = session, signer
-                if self._signature_is_right(signer, head, message):
+                if self._signature_is_right(signer, work):
                     work.protected_by = session
                 else:
-                    log.warning("%s: wrong signature on command %d", self.name, head.command)
+                    log.warning("%s: wrong signature on command %d", self.name, work.command)
                     work.failure = status.ACCESS_DENIED
-        elif session is not None and session.signing_required and head.command != header.CANCEL:
+        elif session is not None and session.signing_required and work.command != header.CANCEL:
             work.failure = status.ACCESS_DENIED
 
-    def _verify_unknown(self, work: Work, head: Header, message: memoryview) -> None:
+    def _verify_unknown(self, work: Work) -> None:
         """A session of other connections can be meant only to be bound; then its own key has signed.
 
         Whoever has that key gets a signed answer to any request; clients do not believe another one.
         """
         session = self.server.sessions.get(work.session_id)
-        is_right = (
-            session is not None
-            and session.signer is not None
-            and self._signature_is_right(session.signer, head, message)
-        )
+        is_right = session is not None and session.signer is not None and self._signature_is_right(session.signer, work)
         if session is not None and is_right:
             work.session, work.signer = session, session.signer
-        if session is None or head.command != header.SESSION_SETUP or not session_setup.is_binding(message):
+        if session is None or work.command != header.SESSION_SETUP or not session_setup.is_binding(work.message):
             work.failure = status.USER_SESSION_DELETED
         elif is_right:
             work.protected_by = session
         # A wrong signature is the command's to refuse: its other checks come before ([MS-SMB2] 3.3.5.5).
 
     @staticmethod
-    def _signature_is_right(signer: signing.Signer, head: Header, message: memoryview) -> bool:
-        at = header.SIGNATURE_OFFSET
-        parts: list[Buffer] = [
-            bytes(message[:at]) + header.NO_SIGNATURE + bytes(message[header.SIZE : header.SIZE + 64]),
-            message[header.SIZE + 64 :],
-        ]
-        expected = signer(parts, head.message_id, False, head.command == header.CANCEL)
-        return signing.equal(expected, head.signature)
+    def _signature_is_right(signer: signing.Signer, work: Work) -> bool:
+        at, size = header.SIGNATURE_OFFSET, header.SIZE
+        start = work.message[:_COPIED].tobytes()
+        parts: list[Buffer] = [start[:at] + header.NO_SIGNATURE + start[size:]]
+        if len(work.message) > _COPIED:
+            parts.append(work.message[_COPIED:])
+        expected = signer(parts, work.message_id, False, work.command == header.CANCEL)
+        return signing.equal(expected, start[at:size])
 
     # Replies to buffers
 
     def wrap(self, answered: list[tuple[Work, Reply]], sealed_by: Session | None) -> list[Buffer]:
         """One frame with all the replies of a compound."""
         out: list[Buffer] = []
-        last = len(answered) - 1
+        is_alone = len(answered) == 1
+        last = answered[-1][0]
         granted = 0
-        for index, (work, reply) in enumerate(answered):
-            if reply.tail is not None and (last or not self.answers_plainly(work)):
+        for work, reply in answered:
+            if reply.tail is not None and not (is_alone and self.answers_plainly(work)):
                 reply.read_tail()
             if self.distort is not None:
                 self.distort(work, reply)
             if not work.credits_granted and work.command != header.CANCEL:
                 granted += self.credits.grant(work.credits_requested)
-            if not last:
+            if is_alone:
                 parts = self._message(work, reply, granted, 0, 0)
-            else:  # the last one of several is padded too (3.3.4.1.3), and leads nowhere
-                length = header.SIZE + sum(map(len, reply.buffers))
+            else:
+                length = header.SIZE
+                for part in reply.buffers:
+                    length += len(part)
                 padding = -length % 8
-                is_last = index == last
-                parts = self._message(
-                    work, reply, granted if is_last else 0, 0 if is_last else length + padding, padding
-                )
+                if work is last:  # it is padded too (3.3.4.1.3), and leads nowhere; it has the credits of all
+                    parts = self._message(work, reply, granted, 0, padding)
+                else:
+                    parts = self._message(work, reply, 0, length + padding, padding)
             if reply.on_wire is not None:
                 reply.on_wire(parts)
             out += parts

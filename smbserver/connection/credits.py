@@ -37,7 +37,9 @@ class CreditWindow:
 
     def grant(self, requested: int) -> int:
         """How many ids a reply adds: what was asked for, at least one, at most up to the window's size."""
-        granted = min(max(requested, 1), MAX_CREDITS - (self._high - self._low))
+        granted, room = requested or 1, MAX_CREDITS - (self._high - self._low)
+        if granted > room:
+            granted = room
         if granted <= 0:
             return 0
         self._high += granted

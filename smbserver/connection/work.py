@@ -13,7 +13,7 @@ from smbserver.objects.open import Open
 from smbserver.objects.session import Session
 from smbserver.objects.tree import Tree
 from smbserver.waiter import Waiter
-from smbserver.wire.header import Header
+from smbserver.wire.header import Fields
 
 if TYPE_CHECKING:
     from smbserver.connection.connection import Connection
@@ -105,6 +105,7 @@ class Work:
         "header_async_id",
         "message",
         "message_id",
+        "next_command",
         "opened",
         "pending",
         "protected_by",
@@ -118,7 +119,7 @@ class Work:
     )
 
     def __init__(
-        self, connection: "Connection", header: Header, message: memoryview, sealed_by: Session | None
+        self, connection: "Connection", header: Fields, message: memoryview, sealed_by: Session | None
     ) -> None:
         self.connection = connection
         self.message = message
@@ -130,7 +131,7 @@ class Work:
             self.command,
             self.credits_requested,
             self.flags,
-            _,
+            self.next_command,
             self.message_id,
             async_id_low,
             self.tree_id,

@@ -1,7 +1,7 @@
 """One TCP connection as frames: receive buffer, send queue, back pressure ([MS-SMB2] 2.1).
 
 Theory of operation. The socket is non-blocking and watched by the event loop. One readiness event is one `recv_into`;
-all complete frames in the buffer are handed over, and what they made us owe is sent with one `sendmsg` at the end.
+all complete frames in the buffer are handed over, and what they made us owe is sent with one call at the end.
 All connections receive into one buffer, and small frames are copied out of it, so nobody can hold a view into it
 and an idle connection costs none; the beginning of an unfinished frame is kept until the rest comes. A frame that does
 not fit gets a buffer of its own and is received straight into that. When the peer does not take what we send, reading
@@ -31,7 +31,9 @@ BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 # large reads would otherwise be answered as a whole, for as long as its client takes the replies.
 TURN_LIMIT: Final = 2 * 1024 * 1024
 FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
+JOIN_UP_TO: Final = 16 * 1024  # what is owed is sent as one copy: cheaper than the kernel's list of its parts
 FRAME_HEADER: Final = 4
+_LENGTH: Final = Struct(">I")
 _BUFFERS: Final = (bytes, bytearray, memoryview)
 _MSG_MORE: Final[int] = getattr(socket, "MSG_MORE", 0)  # Linux: the rest of the frame follows, wait for it
 # From some file systems nothing can be sent directly.
@@ -109,9 +111,10 @@ class TcpTransport:
         self._rest = b""  # received and not yet handed over: part of a frame, or frames that back pressure holds up
         self._large: memoryview | None = None
         self._large_have = 0
+        self._owed: list[Buffer] = []  # what the queue will get before the next call to send
         self._queue: deque[Buffer | Tail] = deque()
         self._tails = 0  # how many of them are in the queue
-        self._queued = 0
+        self._queued = 0  # bytes, what is owed among them
         self._answered = 0  # in this turn
         self._turn_is_over = False  # what was received waits for the next one
         self._in_batch = False
@@ -126,11 +129,11 @@ class TcpTransport:
     @property
     def owes(self) -> bool:
         """Whether replies are waiting for the peer to take them."""
-        return bool(self._queue)
+        return self._queued > 0
 
     def unacknowledged(self) -> bool:
         """Whether something that was sent has not arrived at the peer's TCP yet."""
-        if self.closed or self._queue:
+        if self.closed or self.owes:
             return True
         try:
             return bool(_INT.unpack(fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])
@@ -148,16 +151,27 @@ class TcpTransport:
             if tail is not None:
                 tail.done()
             return
-        length = sum(map(len, buffers)) + (0 if tail is None else tail.length)
-        self._queue.append(length.to_bytes(FRAME_HEADER, "big"))
-        self._queue.extend(buffers)
+        length = 0 if tail is None else tail.length
+        for part in buffers:
+            length += len(part)
+        self._owed.append(_LENGTH.pack(length))
+        self._owed += buffers
+        self._queued += length + FRAME_HEADER
         if tail is not None:
+            self._queue_owed()
             self._queue.append(tail)
             self._tails += 1
-        self._queued += length + FRAME_HEADER
         self._answered += length
         if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
             self._flush()
+
+    def _queue_owed(self) -> None:
+        """Not later than when something else is queued behind it."""
+        if not self._queue and self._queued <= JOIN_UP_TO:  # a tail counts whole: its frame is not a small one
+            self._queue.append(b"".join(self._owed))
+        else:
+            self._queue.extend(self._owed)
+        self._owed.clear()
 
     def pause(self) -> None:
         """Take no more frames; what was received is still answered."""
@@ -170,7 +184,7 @@ class TcpTransport:
             return
         self._closing = True
         self._pause()
-        if not self._queue:
+        if not self.owes:
             self._shut_down()
 
     def _shut_down(self) -> None:
@@ -229,7 +243,7 @@ class TcpTransport:
             self._receive()
         finally:
             self._in_batch = False
-            if self._queue and not self._writing and not self.closed:
+            if self._queued and not self._writing and not self.closed:
                 self._flush()
 
     def _receive(self) -> None:
@@ -255,7 +269,8 @@ class TcpTransport:
             self._large_have += count
             if self._large_have == len(self._large):
                 frame, self._large = self._large, None
-                self._deliver(frame)
+                assert self._receiver is not None
+                self._receiver.frame_received(frame)
             return
         self._take_frames(shared, len(rest) + count)
 
@@ -272,11 +287,11 @@ class TcpTransport:
                 self._loop.call_soon(self._next_turn)
                 break
             self._answered += FRAME_WEIGHT
-            length = int.from_bytes(received[start : start + FRAME_HEADER], "big")
+            length = int(_LENGTH.unpack_from(received, start)[0])
             body = start + FRAME_HEADER
             if end - body >= length:
                 start = body + length
-                self._deliver(memoryview(bytes(received[body:start])))
+                self._receiver.frame_received(memoryview(received[body:start].tobytes()))
             elif length > self._receiver.max_frame:  # also catches a type byte other than 0
                 self.abort(f"frame of {length} bytes")
                 return
@@ -285,23 +300,28 @@ class TcpTransport:
                 start = end
             else:
                 break
-        self._rest = bytes(received[start:end])
+        self._rest = received[start:end].tobytes() if start < end else b""
 
     def _begin_large(self, beginning: memoryview, length: int) -> None:
         self._large = self._pool.take(length)
         self._large_have = len(beginning)
         self._large[: self._large_have] = beginning
 
-    def _deliver(self, frame: memoryview) -> None:
-        assert self._receiver is not None
-        self._receiver.frame_received(frame)
-
     def _flush(self) -> None:
         queue = self._queue
+        if self._owed:
+            self._queue_owed()
         while queue:
             try:
                 if self._tails:
                     self._send_with_tails()
+                elif len(queue) == 1:
+                    count = self._socket.send(cast("Buffer", queue[0]))
+                    if count == self._queued:
+                        self._queued = 0
+                        queue.clear()
+                        break
+                    self._sent(count)
                 else:
                     self._sent(self._socket.sendmsg(_first(queue)))
             except (BlockingIOError, InterruptedError):
@@ -322,7 +342,7 @@ class TcpTransport:
         if not self._queued:
             queue.clear()
             return
-        while isinstance(first := queue[0], _BUFFERS):
+        while queue and isinstance(first := queue[0], _BUFFERS):
             if count < len(first):
                 queue[0] = memoryview(first)[count:]
                 return
@@ -366,7 +386,8 @@ class TcpTransport:
     def _drop_queue(self) -> None:
         """Nothing of it will be sent."""
         dropped, self._queue = self._queue, deque()
-        self._tails = 0
+        self._tails = self._queued = 0
+        self._owed.clear()
         for part in dropped:
             if not isinstance(part, _BUFFERS):
                 part.done()
@@ -395,7 +416,7 @@ class TcpTransport:
             self._take_frames(memoryview(self._rest), len(self._rest))
         finally:
             self._in_batch = False
-        if self._queue and not self._writing and not self.closed:
+        if self._queued and not self._writing and not self.closed:
             self._flush()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import copy
+
 import pytest
 
 from conformance.client import commands, raw
@@ -315,7 +317,8 @@ def waiting_echo(monkeypatch: pytest.MonkeyPatch) -> list[Waiter[None]]:
         return Pending(waiters[-1], lambda _: Answer([BODY]), can_cancel=True)
 
     rows = list(dispatch.COMMANDS)
-    rows[ECHO] = rows[ECHO]._replace(handle=run)  # type: ignore[arg-type]  # Pending is invariant
+    rows[ECHO] = copy(rows[ECHO])
+    rows[ECHO].handle = run  # type: ignore[assignment]  # Pending is invariant
     monkeypatch.setattr(dispatch, "COMMANDS", tuple(rows))
     return waiters
 

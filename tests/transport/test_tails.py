@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from smbserver.transport.tcp import Tail
+
 SIZE = 700_000
 
 
@@ -72,23 +74,28 @@ FRAMES = st.lists(
 )
 
 
-@given(frames=FRAMES, buffer=st.sampled_from([1, 5000, 100_000]))
+@given(frames=FRAMES, buffer=st.sampled_from([1, 5000, 100_000]), in_one_event=st.booleans())
 @settings(max_examples=40, deadline=None)
 def test_short_sends_lose_and_reorder_nothing(
-    tmp_path_factory: pytest.TempPathFactory, frames: list[tuple[list[int], tuple[int, int] | None]], buffer: int
+    tmp_path_factory: pytest.TempPathFactory,
+    frames: list[tuple[list[int], tuple[int, int] | None]],
+    buffer: int,
+    in_one_event: bool,
 ) -> None:
     source, line = Source(tmp_path_factory.mktemp("tails") / "file"), Line(buffer)
     expected = b""
+    replies: list[tuple[list[bytes], Tail | None]] = []
     for sizes, piece in frames:
         parts = [payload(index, size) for index, size in enumerate(sizes)]
         whole = b"".join(parts)
         if piece is None:
-            line.transport.send(parts)
+            replies.append((parts, None))
         else:
             offset, length = piece[0], min(piece[1], SIZE - piece[0])
-            line.transport.send(parts, source.tail(offset, length))
+            replies.append((parts, source.tail(offset, length)))
             whole += source.content[offset : offset + length]
         expected += framed(whole)
+    line.send(replies, in_one_event)
     assert line.read() == expected
     line.close()
     source.close()

@@ -20,6 +20,8 @@ from smbserver.transport.tcp import TcpTransport
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from smbserver.transport.tcp import Tail
+
 MAX_FRAME = 1024 * 1024
 CHUNK = 64 * 1024
 
@@ -134,6 +136,20 @@ class Line:
             except BlockingIOError:
                 assert self.loop.run(), "the transport takes nothing"
         self.loop.run()
+
+    def send(self, replies: Sequence[tuple[list[bytes], Tail | None]], in_one_event: bool) -> None:
+        """Have the transport send frames: each by itself, or all of them as answers to one frame."""
+
+        def send_all(_: memoryview) -> None:
+            for parts, tail in replies:
+                self.transport.send(parts, tail)
+
+        if in_one_event:
+            self.receiver.answer = send_all
+            self.peer.send(framed(b"now"))
+            self.loop.readers[self.transport._fd]()
+        else:
+            send_all(memoryview(b""))
 
     def read(self) -> bytes:
         """All that the transport sends until it is silent."""
@@ -291,17 +307,16 @@ def test_what_is_sent_arrives_as_one_frame(line: Line) -> None:
 
 
 @given(
-    frames=st.lists(st.lists(st.sampled_from([0, 1, 64, 1000, 70_000]), min_size=1, max_size=6), max_size=6),
+    frames=st.lists(st.lists(st.sampled_from([0, 1, 64, 1000, 4000, 70_000]), min_size=1, max_size=6), max_size=6),
     buffer=st.sampled_from([1, 5000, 100_000]),
+    in_one_event=st.booleans(),
 )
 @settings(max_examples=40, deadline=None)
-def test_short_sends_lose_and_reorder_nothing(frames: list[list[int]], buffer: int) -> None:
+def test_short_sends_lose_and_reorder_nothing(frames: list[list[int]], buffer: int, in_one_event: bool) -> None:
     line = Line(buffer)
-    expected = b""
-    for sizes in frames:
-        parts = payloads(sizes)
-        line.transport.send(parts)
-        expected += framed(b"".join(parts))
+    replies = [payloads(sizes) for sizes in frames]
+    line.send([(parts, None) for parts in replies], in_one_event)
+    expected = framed(*(b"".join(parts) for parts in replies))
     assert line.read() == expected
     line.close()
 
