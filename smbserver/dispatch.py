@@ -70,6 +70,7 @@ _FIRST_WITH_SEQUENCES: Final = 0x0300
 _DATA: Final = (header.READ, header.WRITE)
 _IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must not be done twice
 
+_VALID: Final = State.VALID  # Python 3.11 takes a thousand instructions to find a member in its class
 _BODY_SIZE = Struct("<H")
 _FILE_ID = Struct("<QQ")
 
@@ -201,7 +202,8 @@ def _run(work: Work, compound: Compound) -> Outcome:
         raise StatusError(status.INVALID_PARAMETER)
     if work.connection.dialect is None and work.command != header.NEGOTIATE:
         raise ProtocolViolation("a command before NEGOTIATE")
-    _settle(work, compound, command)
+    if command.needs or work.flags & header.RELATED_OPERATIONS:
+        _settle(work, compound, command)
     request, tree = command.decode(message), work.tree
     if tree is None or tree.acting is None or _is_on_descriptor(work):
         return command.handle(request, work)
@@ -229,10 +231,10 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
     if not command.needs & SESSION or (work.command == header.IOCTL and is_bare(work)):
         return
     session = work.connection.sessions.get(work.session_id)
-    if session is None or session.state is State.CLOSED:  # closed: its client has come back on another connection
+    if session is None:
         raise StatusError(status.USER_SESSION_DELETED)
-    if session.state is not State.VALID:
-        raise StatusError(status.ACCESS_DENIED)
+    if session.state is not _VALID:  # closed: its client has come back on another connection
+        raise StatusError(status.USER_SESSION_DELETED if session.state is State.CLOSED else status.ACCESS_DENIED)
     if session.signing_required and work.protected_by is not session:
         # Beside the check on arrival: a login earlier in this compound may have changed what is required.
         raise StatusError(status.ACCESS_DENIED)

@@ -85,12 +85,12 @@ class Connection:
             raise ProtocolViolation(str(problem)) from problem
 
     def _unseal(self, frame: memoryview) -> tuple[memoryview, Session]:
-        head = transform.decode(frame)
-        session = self.sessions.get(head.session_id)
+        _, signature, nonce, _, _, _, session_id = transform.fields(frame)
+        session = self.sessions.get(session_id)
         if session is None or session.opener is None:
             raise ProtocolViolation("sealed message for a session without keys")
-        associated = bytes(frame[transform.AUTHENTICATED_FROM : transform.SIZE])
-        return session.opener.open(head.nonce, head.signature, frame[transform.SIZE :], associated), session
+        associated = frame[transform.AUTHENTICATED_FROM : transform.SIZE].tobytes()
+        return session.opener.open(nonce, signature, frame[transform.SIZE :], associated), session
 
     def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> list[Work]:
         works: list[Work] = []
@@ -284,7 +284,9 @@ class Connection:
     def _seal(self, parts: list[Buffer], session: Session) -> list[Buffer]:
         if session.sealer is None:
             raise ProtocolViolation("the session ended while a sealed reply was due")
-        size = sum(map(len, parts))
+        size = 0
+        for part in parts:
+            size += len(part)
         signature, associated, sealed = session.sealer.seal(parts, size, transform.tail(size, session.session_id))
         return [header.TRANSFORM_ID + signature + associated, *sealed]
 

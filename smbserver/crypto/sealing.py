@@ -58,7 +58,8 @@ class Sealer:
             signature, ciphertext = self._seal_in_place(nonce, parts, associated)
             return signature, associated, ciphertext
         sealed = self._cipher.encrypt(nonce, b"".join(parts), associated)
-        return sealed[-_TAG:], associated, [memoryview(sealed)[:-_TAG]]
+        # A short text is copied for less than a view costs.
+        return sealed[size:], associated, [sealed[:size] if size < _IN_PLACE_FROM else memoryview(sealed)[:size]]
 
     def _seal_in_place(self, nonce: bytes, parts: Sequence[Buffer], associated: bytes) -> tuple[bytes, list[Buffer]]:
         assert self._algorithm is not None

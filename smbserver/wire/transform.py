@@ -25,19 +25,29 @@ class TransformHeader(NamedTuple):
     session_id: int
 
 
-def decode(frame: memoryview) -> TransformHeader:
+Fields = tuple[bytes, bytes, bytes, int, int, int, int]
+"""Those of TransformHeader, without their names."""
+
+
+def fields(frame: memoryview) -> Fields:
     """Read the header. Raises WireError when it is short or none, or names a size that is not the size that came.
 
     `flags` 1 is also the EncryptionAlgorithm AES-128-CCM of 3.0 and 3.0.2; they have no other value.
     """
     if len(frame) < SIZE:
         raise WireError("shorter than a transform header")
-    header = TransformHeader._make(LAYOUT.unpack_from(frame))
-    if header.protocol_id != TRANSFORM_ID:
+    found: Fields = LAYOUT.unpack_from(frame)
+    protocol_id, _, _, message_size, _, flags, _ = found
+    if protocol_id != TRANSFORM_ID:
         raise WireError("not a transform header")
-    if header.flags != FLAG_ENCRYPTED or header.original_message_size != len(frame) - SIZE:
+    if flags != FLAG_ENCRYPTED or message_size != len(frame) - SIZE:
         raise WireError("transform header does not describe its message")
-    return header
+    return found
+
+
+def decode(frame: memoryview) -> TransformHeader:
+    """The same with names. Raises WireError."""
+    return TransformHeader._make(fields(frame))
 
 
 def encode(header: TransformHeader) -> bytes:
