@@ -201,7 +201,9 @@ class MemoryHandle:
         for key in list(node.entries):
             entry = node.entries.get(key)
             if entry is not None:
-                yield entry.name, metadata_of(entry.node)._replace(ea_size=list_size(entry.node.eas))
+                meta = metadata_of(entry.node)
+                meta.ea_size = list_size(entry.node.eas)
+                yield entry.name, meta
 
     def is_empty(self) -> bool:
         """Whether there is no entry."""

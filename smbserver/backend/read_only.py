@@ -51,7 +51,9 @@ class _Marks:
         return (identity[0] & _MASK, identity[1])
 
     def metadata(self, inner: Metadata) -> Metadata:
-        return inner._replace(file_id=inner.file_id ^ self._file_id)
+        marked = inner.copy()
+        marked.file_id = inner.file_id ^ self._file_id
+        return marked
 
 
 class ReadOnlyLocated:

@@ -86,7 +86,7 @@ class StreamHandle:
 
     def _put_back(self, held: Metadata | None) -> None:
         if held is not None:
-            times = [time if holds else None for time, holds in zip(held[1:4], self._held, strict=True)]
+            times = [time if holds else None for time, holds in zip(held.times[1:], self._held, strict=True)]
             self._base.set_times(None, *times)
 
     def allocate(self, size: int) -> None:
@@ -100,10 +100,11 @@ class StreamHandle:
 
     def metadata(self) -> Metadata:
         """The file's, with the stream's sizes; a directory's stream is none itself ([MS-FSA] 2.1.5.12.27)."""
-        meta = self._base.metadata()
-        end, room = self._content.sizes()
-        flags = meta.attributes & ~attributes.DIRECTORY or attributes.NORMAL
-        return meta._replace(allocation_size=room, end_of_file=end, attributes=flags, is_directory=False)
+        meta = self._base.metadata().copy()
+        meta.end_of_file, meta.allocation_size = self._content.sizes()
+        meta.attributes = meta.attributes & ~attributes.DIRECTORY or attributes.NORMAL
+        meta.is_directory = False
+        return meta
 
     def set_times(
         self, creation_time: int | None, access_time: int | None, write_time: int | None, change_time: int | None

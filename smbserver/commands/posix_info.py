@@ -13,7 +13,9 @@ def posix_file(opened: Open) -> bytes:
     """FilePosixInformation. Raises StatusError ACCESS_DENIED."""
     opened.need(access.FILE_READ_ATTRIBUTES)
     meta = opened.metadata()
-    return posix.file_information(meta._replace(file_id=opened.shown_file_id(meta)), opened.handle.ownership())
+    shown = meta.copy()
+    shown.file_id = opened.shown_file_id(meta)
+    return posix.file_information(shown, opened.handle.ownership())
 
 
 def posix_volume(opened: Open) -> bytes:
@@ -25,6 +27,9 @@ def posix_entries(entries: Iterator[tuple[str, Metadata]], opened: Open) -> Iter
     """The entries under their plain names; what is above the share's root is nobody's and nowhere, as Samba has it."""
     for name, meta in entries:
         if name == "..":
-            yield name, meta if opened.path else meta._replace(owner=None, file_id=0)
+            if not opened.path:
+                meta = meta.copy()
+                meta.owner, meta.file_id = None, 0
+            yield name, meta
         else:
             yield plain(name), meta

@@ -154,9 +154,11 @@ def _entries(opened: Open, info_class: int) -> Iterator[tuple[str, Metadata]]:
             return iter(())
         meta = located.metadata
         if opened.is_posix:
-            meta = meta._replace(owner=located.ownership())
+            meta = meta.copy()
+            meta.owner = located.ownership()
         if info_class in WITH_EA_SIZE:
-            meta = meta._replace(ea_size=_ea_size(opened.backend, located))
+            meta = meta.copy()
+            meta.ea_size = _ea_size(opened.backend, located)
         return iter([(located.path[-1], meta)])
     finally:
         located.close()

@@ -39,7 +39,8 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
     if info_class in _HAVE_FILE_ID:
         shown = opened.shown_file_id(meta)
         if shown != meta.file_id:
-            meta = meta._replace(file_id=shown)
+            meta = meta.copy()
+            meta.file_id = shown
     data = file_info.encode(info_class, meta, view)
     if data is None:  # the root has no name, so no short one either ([MS-FSA] 2.1.5.12.4)
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)

@@ -149,7 +149,11 @@ class Open:
     def shown(self, meta: Metadata) -> Metadata:
         """The same with the write time that may be seen."""
         deferred = self.state.deferred
-        return meta if deferred is None else meta._replace(last_write_time=deferred.shown(meta.last_write_time))
+        if deferred is None:
+            return meta
+        shown = meta.copy()
+        shown.last_write_time = deferred.shown(meta.last_write_time)
+        return shown
 
     def defer_write_time(self, clock: Callable[[], int]) -> None:
         """A write begins whose time is to be seen late. See `sharing.deferred_write`."""

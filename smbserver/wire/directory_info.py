@@ -50,13 +50,12 @@ Encoder = Callable[[int, Metadata, bytes], bytes]
 
 
 def _directory(following: int, m: Metadata, name: bytes) -> bytes:
-    return _DIRECTORY.pack(following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name)) + name
+    return _DIRECTORY.pack(following, 0, *m.times, m.end_of_file, m.allocation_size, m.attributes, len(name)) + name
 
 
 def _full(following: int, m: Metadata, name: bytes) -> bytes:
-    return (
-        _FULL.pack(following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name), _ea_size(m)) + name
-    )
+    head = (following, 0, *m.times, m.end_of_file, m.allocation_size, m.attributes, len(name))
+    return _FULL.pack(*head, _ea_size(m)) + name
 
 
 def _ea_size(m: Metadata) -> int:
@@ -65,20 +64,19 @@ def _ea_size(m: Metadata) -> int:
 
 
 def _both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, _, _, tag, ea_size, _, _ = m
     return (
         _BOTH.pack(
             following,
             0,
-            created,
-            accessed,
-            written,
-            changed,
-            end,
-            allocation,
-            attributes,
+            m.creation_time,
+            m.last_access_time,
+            m.last_write_time,
+            m.change_time,
+            m.end_of_file,
+            m.allocation_size,
+            m.attributes,
             len(name),
-            tag or ea_size,
+            m.reparse_tag or m.ea_size,
             0,
             0,
             _NO_SHORT_NAME,
@@ -88,27 +86,27 @@ def _both(following: int, m: Metadata, name: bytes) -> bytes:
 
 
 def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, apple, _ = m
+    apple = m.apple
     if apple is not None:
         return _id_both_for_apple(following, m, apple, name)
     return (
         _ID_BOTH.pack(
             following,
             0,
-            created,
-            accessed,
-            written,
-            changed,
-            end,
-            allocation,
-            attributes,
+            m.creation_time,
+            m.last_access_time,
+            m.last_write_time,
+            m.change_time,
+            m.end_of_file,
+            m.allocation_size,
+            m.attributes,
             len(name),
-            tag or ea_size,
+            m.reparse_tag or m.ea_size,
             0,
             0,
             _NO_SHORT_NAME,
             0,
-            file_id,
+            m.file_id,
         )
         + name
     )
@@ -117,27 +115,26 @@ def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
 def _id_both_for_apple(following: int, m: Metadata, apple: AppleFacts, name: bytes) -> bytes:
     """Three fields mean something else: EaSize the rights, ShortName the fork and FinderInfo, Reserved2 the mode."""
     short = APPLE_ENTRY.pack(apple.resource_length, apple.finder_info)
-    head = (following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name))
+    head = (following, 0, *m.times, m.end_of_file, m.allocation_size, m.attributes, len(name))
     return _ID_BOTH.pack(*head, apple.maximal_access, len(short), 0, short, apple.mode, m.file_id) + name
 
 
 def _id_full(following: int, m: Metadata, name: bytes) -> bytes:
-    created, accessed, written, changed, allocation, end, attributes, _, file_id, _, tag, ea_size, _, _ = m
     return (
         _ID_FULL.pack(
             following,
             0,
-            created,
-            accessed,
-            written,
-            changed,
-            end,
-            allocation,
-            attributes,
+            m.creation_time,
+            m.last_access_time,
+            m.last_write_time,
+            m.change_time,
+            m.end_of_file,
+            m.allocation_size,
+            m.attributes,
             len(name),
-            tag or ea_size,
+            m.reparse_tag or m.ea_size,
             0,
-            file_id,
+            m.file_id,
         )
         + name
     )
@@ -159,7 +156,7 @@ def _extd(info_class: int) -> tuple[Encoder, int]:
 
     def encode(following: int, m: Metadata, name: bytes) -> bytes:
         ids = ((m.file_id,) if has_64 else ()) + ((id_128(m.file_id),) if has_128 else ())
-        head = (following, 0, *m[0:4], m.end_of_file, m.allocation_size, m.attributes, len(name))
+        head = (following, 0, *m.times, m.end_of_file, m.allocation_size, m.attributes, len(name))
         return layout.pack(*head, m.ea_size, m.reparse_tag, *ids) + name
 
     return encode, layout.size

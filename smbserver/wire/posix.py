@@ -79,7 +79,7 @@ def file_information(meta: Metadata, owner: Ownership | None) -> bytes:
     """FilePosixInformation."""
     device = 0 if owner is None else owner.device & _MASK_32
     sizes = (meta.end_of_file, meta.allocation_size, meta.attributes, meta.file_id, device, 0)
-    return _FILE.pack(*meta[0:4], *sizes) + created(meta, owner)
+    return _FILE.pack(*meta.times, *sizes) + created(meta, owner)
 
 
 def entry(following: int, meta: Metadata, name: bytes) -> bytes:

@@ -15,6 +15,7 @@ from smbserver.backend.memory import MemoryBackend
 from smbserver.backend.posix import PosixBackend
 from smbserver.errors import StatusError
 from smbserver.nt.names import Path
+from tests.records import values
 
 T = TypeVar("T")
 CREATED = 132_000_000_000_000_000
@@ -154,7 +155,9 @@ class Comparison(RuleBasedStateMachine):
         if what == "close":
             self.handles.remove(pair)
         else:
-            first, second = ((handle.metadata()[5:8], bytes(handle.read_blocking(1 << 20, offset))) for handle in pair)
+            first, second = (
+                (values(handle.metadata())[5:8], bytes(handle.read_blocking(1 << 20, offset))) for handle in pair
+            )
             assert first == second
 
     @rule(path=PATHS)

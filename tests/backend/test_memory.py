@@ -116,7 +116,7 @@ def test_the_change_time_can_be_set_here(clock: Clock) -> None:
     backend = MemoryBackend(clock)
     handle = make(backend, "a")
     handle.set_times(1, 2, 3, 4)
-    assert handle.metadata()[:4] == (1, 2, 3, 4)
+    assert handle.metadata().times == (1, 2, 3, 4)
 
 
 def test_names_are_kept_as_they_were_given(clock: Clock) -> None:

@@ -1,29 +1,34 @@
-"""The records that backends fill: their order is what information classes slice."""
+"""The records that backends fill."""
 
 from __future__ import annotations
 
-from smbserver.nt.metadata import Metadata, VolumeSpace
+import pytest
+
+from smbserver.nt.metadata import AppleFacts, Metadata, Ownership, VolumeSpace
+from tests.records import FIELDS, values
+
+APPLE = AppleFacts(1, 2, b"finder", 3)
+OWNER = Ownership(4, 5, 0o644)
+WHOLE = (1, 2, 3, 4, 5, 6, 7, 8, 9, True, 10, 11, APPLE, OWNER)
 
 
-def test_the_order_that_codecs_rely_on() -> None:
-    """Four times, then sizes and attributes: CLOSE, CREATE and FileNetworkOpenInformation take [:7] as it is."""
-    assert Metadata._fields[:7] == (
-        "creation_time",
-        "last_access_time",
-        "last_write_time",
-        "change_time",
-        "allocation_size",
-        "end_of_file",
-        "attributes",
-    )
-    assert Metadata._fields[7:] == (
-        "number_of_links",
-        "file_id",
-        "is_directory",
-        "reparse_tag",
-        "ea_size",
-        "apple",
-        "owner",
-    )
+def test_fields_are_where_the_constructor_says() -> None:
+    meta = Metadata(*WHOLE)
+    assert values(meta) == WHOLE
+    assert meta.times == (1, 2, 3, 4)
+    assert values(Metadata(*WHOLE[:10]))[10:] == (0, 0, None, None)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_a_copy_has_everything_and_is_another(field: str) -> None:
+    meta = Metadata(*WHOLE)
+    other = meta.copy()
+    assert values(other) == WHOLE
+    setattr(other, field, getattr(Metadata(*(0,) * 9, False), field))
+    assert values(meta) == WHOLE
+    assert values(other) != WHOLE
+
+
+def test_a_volume_where_nobody_counts_files() -> None:
     assert VolumeSpace._fields[:4] == ("unit", "total_units", "available_units", "free_units")
-    assert VolumeSpace(1, 2, 3, 4)[4:] == (-1, -1), "nobody counts files"
+    assert VolumeSpace(1, 2, 3, 4)[4:] == (-1, -1)

@@ -10,6 +10,7 @@ from smbserver.errors import WireError
 from smbserver.nt.metadata import AppleFacts, Metadata
 from smbserver.wire import directory_info as wire
 from smbserver.wire import query_directory
+from tests.records import varied
 from tests.wire import captured
 from tests.wire.checks import Damage, accepted, damaged, damages, linked, message, quick, tolerate
 from tests.wire.strategies import DIRECTORY_CLASSES, METADATA, NAME
@@ -63,8 +64,8 @@ def test_golden(info_class: int, expected: bytes) -> None:
 @pytest.mark.parametrize("info_class", sorted(wire.WITH_EA_SIZE))
 def test_the_tag_of_a_reparse_point_has_its_own_field_or_that_of_the_eas(info_class: int) -> None:
     entries = wire.EntryList(info_class, 1000)
-    assert entries.add("a", META._replace(reparse_tag=0xA000000C))
-    assert entries.add("b", META._replace(ea_size=77))
+    assert entries.add("a", varied(META, reparse_tag=0xA000000C))
+    assert entries.add("b", varied(META, ea_size=77))
     link, file = wire.decode_entries(info_class, memoryview(entries.encode()))
     has_own = info_class >= wire.ID_EXTD_DIRECTORY
     assert (link.ea_size, link.reparse_tag) == ((0, 0xA000000C) if has_own else (0xA000000C, 0))
@@ -143,7 +144,7 @@ def test_what_fits_comes_back_in_order(info_class: int, files: list[tuple[str, M
     assert [entry.name for entry in decoded] == [name for name, _ in taken]
     if info_class != wire.NAMES:
         assert [entry[1:8] for entry in decoded] == [
-            (*meta[:4], meta.end_of_file, meta.allocation_size, meta.attributes) for _, meta in taken
+            (*meta.times, meta.end_of_file, meta.allocation_size, meta.attributes) for _, meta in taken
         ]
     if info_class in wire.WITH_EA_SIZE:
         assert [entry.ea_size for entry in decoded] == [meta.ea_size for _, meta in taken]
@@ -189,7 +190,7 @@ def test_the_short_name_of_a_single_entry(info_class: int) -> None:
 def test_the_form_for_apples_client() -> None:
     facts = AppleFacts(0x001F01FF, 3, b"SMB,OLE!" + bytes(8), 0o100640)
     entries = wire.EntryList(wire.ID_BOTH_DIRECTORY, 4096)
-    assert entries.add("f", META._replace(file_id=0, apple=facts))
+    assert entries.add("f", varied(META, file_id=0, apple=facts))
     data = entries.encode()
     assert data[64:68] == bytes.fromhex("ff011f00")
     assert data[68] == 24

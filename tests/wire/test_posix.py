@@ -14,6 +14,7 @@ from smbserver.nt.metadata import Metadata, Ownership, VolumeSpace
 from smbserver.nt.sid import NOBODY, unix_group, unix_user
 from smbserver.wire import posix
 from smbserver.wire.directory_info import POSIX, EntryList
+from tests.records import varied
 
 FILE = Metadata(0x11, 0x22, 0x33, 0x44, 4096, 5, 0x20, 1, 0x1234, False)
 OWNER = Ownership(1000, 100, 0o644, 0o1000, 2, 0x1_0000_002A)
@@ -41,7 +42,7 @@ def test_the_context_of_a_reply() -> None:
 
 @pytest.mark.parametrize(
     ("meta", "kind"),
-    [(FILE._replace(is_directory=True), 1), (FILE._replace(is_directory=True, reparse_tag=0xA000000C), 2), (FILE, 0)],
+    [(varied(FILE, is_directory=True), 1), (varied(FILE, is_directory=True, reparse_tag=0xA000000C), 2), (FILE, 0)],
 )
 def test_what_a_file_is_stands_behind_its_mode(meta: Metadata, kind: int) -> None:
     mode = posix.decode_created(posix.created(meta, OWNER)).mode
@@ -63,8 +64,8 @@ def test_the_information_of_a_file() -> None:
 
 def test_a_list_of_entries() -> None:
     entries = EntryList(POSIX, 1000)
-    assert entries.add("..", FILE._replace(is_directory=True))
-    assert entries.add("a:b", FILE._replace(owner=OWNER))
+    assert entries.add("..", varied(FILE, is_directory=True))
+    assert entries.add("a:b", varied(FILE, owner=OWNER))
     data = entries.encode()
     assert data.endswith(bytes(8) + INFORMATION + bytes.fromhex("06000000 61003a006200"))
     first, second = posix.decode_entries(memoryview(data))
@@ -75,9 +76,9 @@ def test_a_list_of_entries() -> None:
 
 def test_a_list_is_no_longer_than_its_room() -> None:
     needed = posix.ENTRY_SIZE + 2
-    assert not EntryList(POSIX, needed - 1).add("x", FILE._replace(owner=OWNER))
+    assert not EntryList(POSIX, needed - 1).add("x", varied(FILE, owner=OWNER))
     entries = EntryList(POSIX, needed)
-    assert entries.add("x", FILE._replace(owner=OWNER))
+    assert entries.add("x", varied(FILE, owner=OWNER))
     assert len(entries.encode()) == needed
 
 
@@ -141,7 +142,7 @@ def test_what_was_written_is_read(
     uid: int, gid: int, mode: int, special: int, links: int, device: int, name: str
 ) -> None:
     entries = EntryList(POSIX, 4096)
-    entries.add(name, FILE._replace(owner=Ownership(uid, gid, mode, special, links, device)))
+    entries.add(name, varied(FILE, owner=Ownership(uid, gid, mode, special, links, device)))
     [entry] = posix.decode_entries(memoryview(entries.encode()))
     assert entry.name == name
     assert entry.created[2:] == (special | mode, unix_user(uid), unix_group(gid))

@@ -14,8 +14,6 @@ _BLOCK: Final = 512  # unit of the number of blocks
 _SECOND: Final = 10_000_000  # in units of a FILETIME
 _KIND: Final = 0o170000
 _DIRECTORY: Final = stat.S_IFDIR
-# What a NamedTuple itself does is Python and takes more than twice as long; this is asked for every entry of a listing.
-_new: Final = tuple.__new__
 _MIX: Final = 0x9E3779B97F4A7C15
 _MASK: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -76,7 +74,7 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
     device = inode.device(major, minor)
     if device != root_device:
         file_id = (file_id ^ device * _MIX) & _MASK  # another file system mounted below the root
-    fields = (
+    return Metadata(
         created,
         accessed,
         written,
@@ -87,12 +85,7 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
         links if not is_directory else 1,
         file_id,
         is_directory,
-        0,  # reparse_tag
-        0,  # ea_size
-        None,  # apple
-        None,  # owner
     )
-    return _new(Metadata, fields)
 
 
 def ownership_of(found: bytes) -> Ownership:

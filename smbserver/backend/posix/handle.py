@@ -358,7 +358,8 @@ class PosixHandle:
     def _first_entries(self, owned: bool) -> tuple[Metadata, Metadata]:
         own = self.metadata()
         if owned:
-            own = own._replace(owner=self.ownership())
+            own = own.copy()
+            own.owner = self.ownership()
         return own, self._parent_metadata(owned) if self._path else own
 
     def _entry_metadata(self, owned: bool, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
@@ -382,7 +383,9 @@ class PosixHandle:
             meta = link_metadata(self._resolver, fd, entry.name, (*self._path, wire), found, self._root_device)
         else:
             return self._followed((*self._path, wire), hidden, owned)
-        return meta._replace(owner=ownership_of(found)) if owned and meta is not None else meta
+        if owned and meta is not None:
+            meta.owner = ownership_of(found)
+        return meta
 
     def _followed(self, path: Path, hidden: bool, owned: bool) -> Metadata | None:
         """What a listing tells of a symbolic link: the file that it leads to."""
@@ -397,7 +400,9 @@ class PosixHandle:
             names = attribute_list.of_target(place)
             stored = dos_attributes.read(place, True, names or b"")
             meta = self._listed(found, hidden, place, True, names, stored)
-            return meta._replace(owner=ownership_of(found)) if owned else meta
+            if owned:
+                meta.owner = ownership_of(found)
+            return meta
         finally:
             os.close(target)
 
@@ -409,9 +414,9 @@ class PosixHandle:
         if not names or names == dos_attributes.ALONE:
             return meta
         all_names = attribute_list.texts(names)
-        if not extended_attributes.has_eas(all_names):
-            return meta
-        return meta._replace(ea_size=extended_attributes.listed_size(path, all_names, follow))
+        if extended_attributes.has_eas(all_names):
+            meta.ea_size = extended_attributes.listed_size(path, all_names, follow)
+        return meta
 
     def _parent_metadata(self, owned: bool) -> Metadata:
         found = inode.look(self._fd, b"..")
@@ -419,7 +424,9 @@ class PosixHandle:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         dos = dos_attributes.load(f"/proc/self/fd/{self._fd}/..")
         meta = metadata_of(found, dos, self._root_device, False)
-        return meta._replace(owner=ownership_of(found)) if owned else meta
+        if owned:
+            meta.owner = ownership_of(found)
+        return meta
 
     def is_empty(self) -> bool:
         """True when the directory has no entry at all, shown or not."""

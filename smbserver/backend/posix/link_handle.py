@@ -41,13 +41,11 @@ def _metadata(found: bytes, hidden: bool, is_directory: bool, root_device: int) 
     flags = meta.attributes & ~attributes.NORMAL | attributes.REPARSE_POINT
     if is_directory:
         flags |= attributes.DIRECTORY
-    return meta._replace(
-        allocation_size=0,
-        end_of_file=0,
-        attributes=flags,
-        is_directory=is_directory,
-        reparse_tag=IO_REPARSE_TAG_SYMLINK,
-    )
+    meta.allocation_size = meta.end_of_file = 0
+    meta.attributes = flags
+    meta.is_directory = is_directory
+    meta.reparse_tag = IO_REPARSE_TAG_SYMLINK
+    return meta
 
 
 class PosixLinkHandle:

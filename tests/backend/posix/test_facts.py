@@ -10,6 +10,7 @@ from smbserver.backend.posix.inode import packed
 from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata
+from tests.records import values
 
 FILE, DIRECTORY = 0o100644, 0o040755
 
@@ -42,7 +43,7 @@ def filetime(seconds: int) -> int:
 
 
 def test_file() -> None:
-    assert facts()[:10] == (
+    assert values(facts())[:10] == (
         filetime(10),
         filetime(30),
         filetime(20),
@@ -101,7 +102,7 @@ def test_times_that_no_filetime_can_hold(position: int, seconds: int) -> None:
     times = [10, 10, 10]
     times[position] = seconds
     meta = facts(times=(times[0], times[1], times[2]))
-    assert all(0 <= time <= MAXIMUM for time in meta[:4])
+    assert all(0 <= time <= MAXIMUM for time in meta.times)
     assert meta.last_access_time == (filetime(10) if position else min(max(filetime(seconds), 0), MAXIMUM))
 
 

@@ -191,7 +191,7 @@ def test_look_at_a_file_that_may_not_be_read(
     opened.set_times(CREATED, CREATED + 10, CREATED + 20, None)
     opened.set_attributes(attributes.HIDDEN)
     meta = opened.metadata()
-    assert meta[:3] == (CREATED, CREATED + 10, CREATED + 20)
+    assert meta.times[:3] == (CREATED, CREATED + 10, CREATED + 20)
     assert meta.attributes == attributes.HIDDEN
     opened.close()
 
