@@ -5,6 +5,7 @@ runs, except local programs; for those the backend compares identities and the o
 """
 
 import errno
+from collections.abc import Callable
 from typing import Final
 
 from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink, StreamHandle
@@ -74,6 +75,7 @@ from smbserver.objects.server_view import caller_of
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState
 from smbserver.sharing.holder import Holder
+from smbserver.waiter import Waiter
 from smbserver.wire import create as wire
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
@@ -92,7 +94,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
     if tree.share.apple_double:
         slices = double_of_stream(request, work)
         if slices is not None:  # and then there is no double, or one that stays
-            return first(slices, work, [], lambda: create(asked, work))
+            return first(slices, work, [], _again(asked, work))
     durable = durable_request(request, work) if request.contexts and tree.share.backend is not None else None
     if durable is not None:
         known = known_open(durable, request, work)
@@ -106,11 +108,7 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
         try:
             opened, action, meta = _open_file(request, work, tree, tree.share.backend, durable)
         except MustWait as stop:
-            if durable is not None:
-                creates, key = work.connection.server.files.creates, durable.key
-                creates.begin(key)
-                stop.waiter.when_done(lambda _: creates.end(key))
-            return Pending(stop.waiter, lambda _: create(asked, work), can_cancel=True)
+            return _wait(stop.waiter, asked, work, durable)
     opened.sequence.number = work.channel_sequence
     opened.session = session
     session.opens[opened.volatile_id] = opened
@@ -125,6 +123,19 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
         told += apple_context(request, session, tree.share)
         told += posix_context(request, opened, meta)
     return Reply([create_response(request, opened, action, meta, level, told)])
+
+
+def _again(asked: wire.CreateRequest, work: Work) -> Callable[[], Reply | Pending[None] | Pending[Reply]]:
+    return lambda: create(asked, work)
+
+
+def _wait(waiter: Waiter[None], asked: wire.CreateRequest, work: Work, durable: DurableRequest | None) -> Pending[None]:
+    """Everything is looked at again when the waiter resolves; until then a replay is told to come again."""
+    if durable is not None:
+        creates, key = work.connection.server.files.creates, durable.key
+        creates.begin(key)
+        waiter.when_done(lambda _: creates.end(key))
+    return Pending(waiter, lambda _: create(asked, work), can_cancel=True)
 
 
 def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: Open, work: Work) -> Reply:

@@ -24,4 +24,4 @@ def wanted_path(name: str, has_streams: bool) -> tuple[names.Path, StreamName]:
     stream = UNNAMED
     if has_streams and ":" in name:
         name, stream = split_stream(name)
-    return names.split(names.resolve_parents(name)), stream
+    return names.split(names.resolve_parents(name) if ".." in name else name), stream

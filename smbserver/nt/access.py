@@ -25,6 +25,7 @@ GENERIC_ALL: Final = 0x10000000
 GENERIC_EXECUTE: Final = 0x20000000
 GENERIC_WRITE: Final = 0x40000000
 GENERIC_READ: Final = 0x80000000
+GENERIC: Final = GENERIC_ALL | GENERIC_EXECUTE | GENERIC_WRITE | GENERIC_READ
 
 FILE_GENERIC_READ: Final = READ_CONTROL | SYNCHRONIZE | FILE_READ_DATA | FILE_READ_EA | FILE_READ_ATTRIBUTES
 FILE_GENERIC_WRITE: Final = (
@@ -47,15 +48,7 @@ MODIFYING: Final = (
 # What an open may hold and still be a "stat open", which conflicts with nobody ([MS-FSA] 2.1.5.1.2).
 STAT_ONLY: Final = FILE_READ_ATTRIBUTES | FILE_WRITE_ATTRIBUTES | SYNCHRONIZE | READ_CONTROL
 # Bits a client may ask for; anything else is refused ([MS-SMB2] 2.2.13.1).
-VALID: Final = (
-    FILE_ALL_ACCESS
-    | ACCESS_SYSTEM_SECURITY
-    | MAXIMUM_ALLOWED
-    | GENERIC_ALL
-    | GENERIC_EXECUTE
-    | GENERIC_WRITE
-    | GENERIC_READ
-)
+VALID: Final = FILE_ALL_ACCESS | ACCESS_SYSTEM_SECURITY | MAXIMUM_ALLOWED | GENERIC
 
 FILE_SHARE_READ: Final = 0x1
 FILE_SHARE_WRITE: Final = 0x2
@@ -64,6 +57,8 @@ FILE_SHARE_DELETE: Final = 0x4
 
 def expand_generic(mask: int) -> int:
     """Replace the generic bits by the file rights they stand for ([MS-DTYP] 2.4.3, [MS-SMB2] 2.2.13.1)."""
+    if not mask & GENERIC:
+        return mask
     if mask & GENERIC_READ:
         mask |= FILE_GENERIC_READ
     if mask & GENERIC_WRITE:
@@ -72,4 +67,4 @@ def expand_generic(mask: int) -> int:
         mask |= FILE_GENERIC_EXECUTE
     if mask & GENERIC_ALL:
         mask |= FILE_ALL_ACCESS
-    return mask & ~(GENERIC_READ | GENERIC_WRITE | GENERIC_EXECUTE | GENERIC_ALL)
+    return mask & ~GENERIC

@@ -22,7 +22,6 @@ _DENIES: Final = frozenset(
         sd.ACCESS_DENIED_CALLBACK_OBJECT,
     )
 )
-_GENERIC: Final = access.GENERIC_ALL | access.GENERIC_EXECUTE | access.GENERIC_READ | access.GENERIC_WRITE
 _OWNER_IMPLIED: Final = access.READ_CONTROL | access.WRITE_DAC
 
 
@@ -46,7 +45,7 @@ def allowed_rights(descriptor: Descriptor, token: Token) -> int:
             continue
         if not _is_effective(ace):
             continue
-        mask = access.expand_generic(ace.mask) if ace.mask & _GENERIC else ace.mask
+        mask = access.expand_generic(ace.mask)
         if ace.kind in _ALLOWS:
             granted |= mask & ~denied
         elif ace.kind in _DENIES:
@@ -60,6 +59,6 @@ def _is_effective(ace: Ace) -> bool:
 
 def map_generic(acl: sd.Acl | None) -> sd.Acl | None:
     """The ACL with file rights in place of generic ones, except in entries that are only there to be inherited."""
-    if acl is None or not any(ace.mask & _GENERIC for ace in acl):
+    if acl is None or not any(ace.mask & access.GENERIC for ace in acl):
         return acl
     return tuple(ace._replace(mask=access.expand_generic(ace.mask)) if _is_effective(ace) else ace for ace in acl)

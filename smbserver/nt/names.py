@@ -11,6 +11,7 @@ MAX_COMPONENT_UNITS: Final = 255
 MAX_COMPONENTS: Final = 256  # a path cannot need more levels than this; bounds the work of a resolution
 NOT_IN_SHORT: Final = frozenset(" +,;=[]")  # beside what no name may have
 FORBIDDEN: Final = frozenset('"*/:<>?\\|') | {chr(c) for c in range(32)}
+_FORBIDDEN_IN_PATH: Final = FORBIDDEN - {"\\"}
 
 DOS_STAR: Final = "<"
 DOS_QM: Final = ">"
@@ -36,8 +37,17 @@ def split(name: str) -> Path:
     components = tuple(name.split("\\"))
     if len(components) > MAX_COMPONENTS:
         raise StatusError(status.OBJECT_NAME_INVALID)
-    for component in components:
-        check_component(component)
+    # One look at the whole name says of nearly all that nothing is wrong; of the others each component says what.
+    if (
+        len(name) > MAX_COMPONENT_UNITS
+        or not name.isascii()
+        or not _FORBIDDEN_IN_PATH.isdisjoint(name)
+        or "" in components
+        or "." in components
+        or ".." in components
+    ):
+        for component in components:
+            check_component(component)
     return components
 
 

@@ -304,17 +304,23 @@ class Open:
         if gone is Gone.STREAM and state.stream == _RESOURCE:
             return False  # macOS's server ignores that (vfs.fruit); its client empties a fork to be rid of it
         try:
-            with state.delete_as or nullcontext():
-                if gone is Gone.STREAM:
-                    self.handle.streams().remove(self.holder.stream)
-                elif path is not None:
-                    self.backend.remove(path, self.handle.identity)
+            if state.delete_as is None:
+                self._take_away(gone, path)
+            else:
+                with state.delete_as:
+                    self._take_away(gone, path)
         except (OSError, StatusError) as error:
             # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
             # the directory above may be gone (StatusError).
             log.info("not deleted at its last close: %r: %s", self.name, error)
             return False
         return True
+
+    def _take_away(self, gone: Gone, path: Path | None) -> None:
+        if gone is Gone.STREAM:
+            self.handle.streams().remove(self.holder.stream)
+        elif path is not None:
+            self.backend.remove(path, self.handle.identity)
 
     def _report(self, files: FileTable, gone: Gone, path: Path | None) -> None:
         """Tell the watches what the end of this open means, in the order of [MS-FSA] 2.1.5.5 phase 5."""

@@ -13,6 +13,7 @@ from smbserver.nt import names, status
 from smbserver.nt.names import Pattern, fold, split
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import SupportsIndex
 
 
@@ -39,6 +40,28 @@ def test_split_refuses(name: str, code: int) -> None:
     with pytest.raises(StatusError) as caught:
         split(name)
     assert caught.value.status == code
+
+
+NAME_LIKE = st.text(st.sampled_from("ab. \\:*\0\x1f\u00e9\U0001f600"), min_size=1, max_size=8) | st.sampled_from(
+    ["x" * 255, "x" * 256, "d\\" + "x" * 255, "d\\" + "x" * 256, "\U0001f600" * 128, "a\\" * 200 + "b"]
+)
+
+
+def refusal(call: Callable[[], object]) -> int:
+    """The status, or SUCCESS."""
+    try:
+        call()
+    except StatusError as error:
+        return error.status
+    return status.SUCCESS
+
+
+@given(NAME_LIKE.filter(lambda name: name[0] != "\\" and name[-1] != "\\"))
+def test_a_name_is_refused_for_its_first_bad_component(name: str) -> None:
+    codes = [refusal(lambda each=each: names.check_component(each)) for each in name.split("\\")]  # type: ignore[misc]
+    assert refusal(lambda: split(name)) == next((code for code in codes if code), status.SUCCESS)
+    if not any(codes):
+        assert split(name) == tuple(name.split("\\"))
 
 
 def test_fold_is_case_and_composition() -> None:
