@@ -24,6 +24,7 @@ from smbserver.backend.posix.resolve import Resolver
 from smbserver.backend.posix.scan import scan_directory
 from smbserver.backend.posix.stored_acl import AclStore
 from smbserver.backend.posix.streams import PosixStreams
+from smbserver.backend.posix.uncleared import uncleared
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
@@ -36,7 +37,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _NOWAIT: Final[int] = getattr(os, "RWF_NOWAIT", 0)
-_OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth its clearing
+_OWN_BUFFER_FROM: Final = 32 * 1024  # from here on a buffer that can be sealed in place is worth it
 _ANY_WRITE: Final = 0o222
 _PERMISSIONS: Final = 0o777
 _NOTHING_LOST: Final = (errno.EBADF, errno.EINTR, errno.EINVAL, errno.EROFS)  # of fsync: it was not done at all
@@ -100,7 +101,7 @@ class PosixHandle:
         """Cached bytes, or None when a disk would have to be waited for."""
         if not self._nowait:
             return self.read_blocking(length, offset)
-        buffer = bytearray(length)
+        buffer = uncleared(length)
         try:
             count = os.preadv(self._fd, [buffer], offset, _NOWAIT)
         except BlockingIOError:
@@ -127,7 +128,7 @@ class PosixHandle:
         """Bytes, however long the disk takes."""
         if length < _OWN_BUFFER_FROM:
             return os.pread(self._fd, length, offset)
-        buffer = bytearray(length)
+        buffer = uncleared(length)
         count = os.preadv(self._fd, [buffer], offset)
         if count < length:
             del buffer[count:]
