@@ -53,14 +53,14 @@ class Driver:
             if work.pending is not None:
                 work.pending.cancel()
 
-    def frame_received(self, frame: memoryview) -> None:
+    def frame_received(self, frame: memoryview, wider: memoryview | None = None) -> None:
         """Handle a frame; a breach of the protocol ends this connection and nothing else."""
         try:
             if len(frame) and frame[0] == _SMB1:
                 answered = dispatch_smb1(self.connection, frame)
                 self.transport.send(self.connection.wrap([answered], None))
                 return
-            self._run(self.connection.receive(frame))
+            self._run(self.connection.receive(frame, wider))
         except (ProtocolViolation, WireError) as problem:
             self._drop(str(problem))
         except Exception:  # our bug: this connection ends, the others go on

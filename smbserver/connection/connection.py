@@ -74,23 +74,25 @@ class Connection:
 
     # Frames to work
 
-    def receive(self, frame: memoryview) -> Compound:
-        """Take a frame apart. Raises ProtocolViolation when the connection must end."""
+    def receive(self, frame: memoryview, wider: memoryview | None = None) -> Compound:
+        """Take a frame apart; `wider` as the transport gives it. Raises ProtocolViolation to end the connection."""
         sealed_by: Session | None = None
         try:
             if len(frame) and frame[0] == _SEALED:
-                frame, sealed_by = self._unseal(frame)
+                frame, sealed_by = self._unseal(frame, wider)
             return Compound(self._take_apart(frame, sealed_by), sealed_by)
         except WireError as problem:
             raise ProtocolViolation(str(problem)) from problem
 
-    def _unseal(self, frame: memoryview) -> tuple[memoryview, Session]:
+    def _unseal(self, frame: memoryview, wider: memoryview | None) -> tuple[memoryview, Session]:
         _, signature, nonce, _, _, _, session_id = transform.fields(frame)
         session = self.sessions.get(session_id)
         if session is None or session.opener is None:
             raise ProtocolViolation("sealed message for a session without keys")
         associated = frame[transform.AUTHENTICATED_FROM : transform.SIZE].tobytes()
-        return session.opener.open(nonce, signature, frame[transform.SIZE :], associated), session
+        if wider is not None:
+            wider = wider[transform.SIZE :]
+        return session.opener.open(nonce, signature, frame[transform.SIZE :], associated, wider), session
 
     def _take_apart(self, frame: memoryview, sealed_by: Session | None) -> list[Work]:
         works: list[Work] = []

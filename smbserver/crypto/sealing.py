@@ -93,10 +93,13 @@ class Opener:
         self._algorithm = AES(key) if cipher in _GCM else None
         self._nonce_length = NONCE_LENGTH[cipher]
 
-    def open(self, nonce: bytes, signature: bytes, sealed: memoryview, associated: bytes) -> memoryview:
+    def open(
+        self, nonce: bytes, signature: bytes, sealed: memoryview, associated: bytes, wider: memoryview | None = None
+    ) -> memoryview:
         """The plain message. Raises ProtocolViolation when it was not sealed with this key.
 
         A large message in a writable buffer is decrypted where it is; nobody sees it before its tag was found right.
+        CCM needs `wider` for that, the same with room for the tag behind it.
         """
         nonce = nonce[: self._nonce_length]
         try:
@@ -107,8 +110,13 @@ class Opener:
                 decryptor.finalize()
                 return sealed
             if _INTO and len(sealed) >= _IN_PLACE_FROM:
-                joined = memoryview(bytearray().join((sealed, signature)))
-                plain = joined[: len(sealed)]
+                size = len(sealed)
+                if wider is None:
+                    joined = memoryview(bytearray().join((sealed, signature)))
+                else:
+                    joined = wider[: size + _TAG]
+                    joined[size:] = signature
+                plain = joined[:size]
                 self._cipher.decrypt_into(nonce, joined, associated, plain)
                 return plain
             return memoryview(self._cipher.decrypt(nonce, b"".join((sealed, signature)), associated))

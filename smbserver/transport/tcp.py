@@ -33,6 +33,7 @@ TURN_LIMIT: Final = 2 * 1024 * 1024
 FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
 JOIN_UP_TO: Final = 16 * 1024  # what is owed is sent as one copy: cheaper than the kernel's list of its parts
 FRAME_HEADER: Final = 4
+ROOM: Final = 16  # bytes behind a large frame, for a receiver that has to put something there
 _LENGTH: Final = Struct(">I")
 _BUFFERS: Final = (bytes, bytearray, memoryview)
 _MSG_MORE: Final[int] = getattr(socket, "MSG_MORE", 0)  # Linux: the rest of the frame follows, wait for it
@@ -65,8 +66,11 @@ class FrameReceiver(Protocol):
     def max_frame(self) -> int:
         """The largest frame now allowed, in bytes: small before login."""
 
-    def frame_received(self, frame: memoryview) -> None:
-        """A whole frame; the view stays valid as long as it is kept."""
+    def frame_received(self, frame: memoryview, wider: memoryview | None = None) -> None:
+        """A whole frame; the view stays valid as long as it is kept.
+
+        `wider`, of a large frame, is the same with ROOM bytes behind it that are nobody's.
+        """
 
     def connection_lost(self, reason: str) -> None:
         """The connection is over. Called once, last."""
@@ -110,6 +114,7 @@ class TcpTransport:
         self._receiver: FrameReceiver | None = None
         self._rest = b""  # received and not yet handed over: part of a frame, or frames that back pressure holds up
         self._large: memoryview | None = None
+        self._wider: memoryview | None = None  # the same with ROOM behind it
         self._large_have = 0
         self._owed: list[Buffer] = []  # what the queue will get before the next call to send
         self._queue: deque[Buffer | Tail] = deque()
@@ -269,8 +274,9 @@ class TcpTransport:
             self._large_have += count
             if self._large_have == len(self._large):
                 frame, self._large = self._large, None
+                wider, self._wider = self._wider, None
                 assert self._receiver is not None
-                self._receiver.frame_received(frame)
+                self._receiver.frame_received(frame, wider)
             return
         self._take_frames(shared, len(rest) + count)
 
@@ -303,7 +309,8 @@ class TcpTransport:
         self._rest = received[start:end].tobytes() if start < end else b""
 
     def _begin_large(self, beginning: memoryview, length: int) -> None:
-        self._large = self._pool.take(length)
+        self._wider = self._pool.take(length + ROOM)
+        self._large = self._wider[:length]
         self._large_have = len(beginning)
         self._large[: self._large_have] = beginning
 

@@ -127,10 +127,14 @@ def test_large_messages_sealed_in_place_are_the_same(cipher: int, size: int) -> 
     assert sealed + signature == aead.encrypt(nonce[: 12 if gcm else 11], head + payload, associated)
     for buffer in (sealed, bytearray(sealed)):
         assert opener.open(nonce, signature, memoryview(buffer), associated) == head + payload
-    broken = bytearray(sealed)
-    broken[-1] ^= 1
-    with pytest.raises(ProtocolViolation):
-        opener.open(nonce, signature, memoryview(broken), associated)
+    wider = memoryview(bytearray(sealed) + bytes(100))
+    assert opener.open(nonce, signature, wider[: len(sealed)], associated, wider) == head + payload
+    assert bytes(wider[len(sealed) + 16 :]) == bytes(84)
+    broken = memoryview(bytearray(sealed) + bytes(100))
+    broken[len(sealed) - 1] ^= 1
+    for room in (None, broken):
+        with pytest.raises(ProtocolViolation):
+            opener.open(nonce, signature, broken[: len(sealed)], associated, room)
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)

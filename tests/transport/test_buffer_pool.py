@@ -6,11 +6,12 @@ import asyncio
 import socket
 from typing import cast
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smbserver.transport.buffer_pool import POOL_LIMIT, RECEIVE_BUFFER, SIZE_STEP, BufferPool
-from smbserver.transport.tcp import TcpTransport
+from smbserver.transport.tcp import ROOM, TcpTransport
 from tests.transport.test_tcp import Receiver, StepLoop
 
 LARGE = RECEIVE_BUFFER + 1  # the smallest frame with a buffer of its own, and a byte
@@ -110,6 +111,22 @@ def test_no_buffer_is_lent_twice_at_a_time(steps: list[tuple[bool, int, int]]) -
             kept.append(view[size // 2 :])
         elif kept:
             del kept[which % len(kept)]
+
+
+@pytest.mark.parametrize("size", [LARGE, SIZE_STEP - ROOM, SIZE_STEP])
+def test_behind_a_large_frame_is_room(size: int) -> None:
+    (guest,) = guests(1)
+    guest.receiver.keeps_wider = True
+    guest.feed(frame(size, 7))
+    (received,), wider = guest.receiver.frames, guest.receiver.wider
+    assert wider is not None
+    assert wider.obj is received.obj
+    assert len(wider) == size + ROOM
+    wider[size:] = b"\xff" * ROOM
+    assert wider[:size] == received == b"\x07" * size
+    guest.feed(frame(100, 8))
+    assert guest.receiver.wider is None
+    guest.end()
 
 
 def test_large_frames_one_after_the_other_need_one_buffer() -> None:

@@ -99,12 +99,15 @@ class Receiver:
     def __init__(self) -> None:
         self.max_frame = MAX_FRAME
         self.frames: list[memoryview] = []
+        self.keeps_wider = False
+        self.wider: memoryview | None = None  # of the last frame, if it is to be kept
         self.reasons: list[str] = []
         self.answer: Callable[[memoryview], None] = lambda frame: None
 
-    def frame_received(self, frame: memoryview) -> None:
+    def frame_received(self, frame: memoryview, wider: memoryview | None = None) -> None:
         """See FrameReceiver."""
         assert not self.reasons, "a frame after the end"
+        self.wider = wider if self.keeps_wider else None
         self.frames.append(frame)
         self.answer(frame)
 
