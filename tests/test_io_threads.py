@@ -19,17 +19,24 @@ class Disk:
 
     def __init__(self) -> None:
         self._moves = threading.Event()
+        self._begun = threading.Semaphore(0)
         self.served: list[str] = []
 
     def call(self, name: str = "") -> Callable[[], str]:
         """What a thread does."""
 
         def run() -> str:
+            self._begun.release()
             assert self._moves.wait(WITHIN)
             self.served.append(name)
             return name
 
         return run
+
+    def wait_for(self, calls: int) -> None:
+        """Until as many calls are in a thread."""
+        for _ in range(calls):
+            assert self._begun.acquire(timeout=WITHIN)
 
     def go_on(self) -> None:
         """It was only asleep."""
@@ -85,6 +92,7 @@ def test_errors_and_the_end() -> None:
             await settled(threads.submit(failing, "disk", None))
         running = [threads.submit(disk.call(), "disk", None) for _ in range(THREADS)]
         never = threads.submit(disk.call(), "disk", None)
+        disk.wait_for(THREADS)  # what has not begun is cancelled
         disk.go_on()
         threads.close(wait=False)
         assert never.cancelled
