@@ -1,6 +1,6 @@
 """The part of CREATE that is about caching: what is asked for, granted and told ([MS-SMB2] 3.3.5.9.8, 3.3.5.9.11)."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from smbserver.backend.base import Located
 from smbserver.connection.work import Work
@@ -32,14 +32,17 @@ class MustWait(Exception):
         self.waiter = waiter
 
 
-class CachingRequest(NamedTuple):
+class CachingRequest:
     """What an open wants to cache. `version` is 0 for an oplock; `parent_key` is empty when not given."""
 
-    key: CacheKey
-    wanted: int
-    version: int
-    epoch: int
-    parent_key: bytes
+    __slots__ = ("epoch", "key", "parent_key", "version", "wanted")
+
+    def __init__(self, key: CacheKey, wanted: int, version: int = 0, epoch: int = 0, parent_key: bytes = b"") -> None:
+        self.key = key
+        self.wanted = wanted
+        self.version = version
+        self.epoch = epoch
+        self.parent_key = parent_key
 
 
 def caching_request(request: wire.CreateRequest, work: Work, located: Located, stream: str) -> CachingRequest | None:
@@ -62,7 +65,7 @@ def caching_request(request: wire.CreateRequest, work: Work, located: Located, s
     wanted = _STATE_OF_LEVEL.get(request.requested_oplock_level, 0)
     if not wanted or is_directory:
         return None
-    return CachingRequest(files.oplock_key(), wanted, 0, 0, b"")
+    return CachingRequest(files.oplock_key(), wanted)
 
 
 def _lease(request: wire.CreateRequest, work: Work) -> CachingRequest | None:
@@ -118,5 +121,5 @@ def caching_response(opened: Open, at_most: int = ALL) -> tuple[int, list[tuple[
     if cache.version == 2 and cache.parent_key:
         flags |= contexts.LEASE_FLAG_PARENT_LEASE_KEY_SET
         parent = cache.parent_key
-    lease = contexts.Lease(cache.version, cache.key.lease_key, cache.state, flags, parent, cache.epoch)
-    return levels.LEVEL_LEASE, [(wire.REQUEST_LEASE, lease.encode())]
+    lease = contexts.encode_lease(cache.version, cache.key.lease_key, cache.state, flags, parent, cache.epoch)
+    return levels.LEVEL_LEASE, [(wire.REQUEST_LEASE, lease)]

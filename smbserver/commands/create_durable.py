@@ -1,6 +1,6 @@
 """The part of CREATE that is about durable opens: asked for, taken back, replayed ([MS-SMB2] 3.3.5.9.6 to .13)."""
 
-from typing import Final, NamedTuple
+from typing import Final
 
 from smbserver.connection.work import Work
 from smbserver.errors import StatusError
@@ -30,17 +30,27 @@ _REPLAYABLE: Final = (
 )
 
 
-class DurableRequest(NamedTuple):
+class DurableRequest:
     """What a CREATE asks for. `version` is 0 when only an application instance is named; `reconnects` names an open.
 
     `timeout` is what the client wishes, in milliseconds, 0 for whatever the server likes.
     """
 
-    version: int
-    key: CreateKey
-    timeout: int = 0
-    reconnects: int | None = None
-    app_instance: AppInstance | None = None
+    __slots__ = ("app_instance", "key", "reconnects", "timeout", "version")
+
+    def __init__(
+        self,
+        version: int,
+        key: CreateKey,
+        timeout: int = 0,
+        reconnects: int | None = None,
+        app_instance: AppInstance | None = None,
+    ) -> None:
+        self.version = version
+        self.key = key
+        self.timeout = timeout
+        self.reconnects = reconnects
+        self.app_instance = app_instance
 
 
 def durable_request(request: wire.CreateRequest, work: Work) -> DurableRequest | None:

@@ -21,6 +21,15 @@ def field(message: memoryview, offset: int, length: int, fixed_end: int) -> memo
     return message[offset : offset + length]
 
 
+def part(structure: bytes, offset: int, length: int, fixed_end: int) -> bytes:
+    """As `field`, of a small structure that was copied."""
+    if length == 0:
+        return b""
+    if offset < fixed_end or offset + length > len(structure):
+        raise WireError(f"field of {length} bytes at {offset} in a structure of {len(structure)}")
+    return structure[offset : offset + length]
+
+
 def text(raw: memoryview) -> str:
     """UTF-16LE text, lone surrogates kept. Raises WireError on an odd length."""
     if len(raw) & 1:

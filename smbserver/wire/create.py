@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
 from smbserver.nt.metadata import Metadata
-from smbserver.wire.bounds import check_body, field, raw_text, text
+from smbserver.wire.bounds import check_body, field, part, raw_text, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 OPLOCK_LEVEL_NONE: Final = 0x00
@@ -156,18 +156,18 @@ def decode_contexts(chain: memoryview) -> dict[bytes, bytes]:
     if len(chain) > MAX_CONTEXT_BYTES:
         raise WireError("create contexts too large")
     contexts: dict[bytes, bytes] = {}
+    whole = bytes(chain)
     offset = 0
     for _ in range(MAX_CONTEXTS):
-        rest = chain[offset:]
-        if len(rest) < CONTEXT.size:
+        room = len(whole) - offset
+        if room < CONTEXT.size:
             raise WireError("create context cut short")
-        following, name_offset, name_length, _, data_offset, data_length = CONTEXT.unpack_from(rest)
-        if following:
-            if following % 8 or following < CONTEXT.size or following >= len(rest):
-                raise WireError("create context chain does not move forward")
-            rest = rest[:following]
-        name = bytes(field(rest, name_offset, name_length, CONTEXT.size))
-        data = bytes(field(rest, data_offset, data_length, CONTEXT.size))
+        following, name_offset, name_length, _, data_offset, data_length = CONTEXT.unpack_from(whole, offset)
+        if following and (following % 8 or following < CONTEXT.size or following >= room):
+            raise WireError("create context chain does not move forward")
+        context = whole[offset : offset + (following or room)]
+        name = part(context, name_offset, name_length, CONTEXT.size)
+        data = part(context, data_offset, data_length, CONTEXT.size)
         if len(name) < 4:
             raise WireError("create context without a name")
         contexts.setdefault(name, data)

@@ -50,10 +50,15 @@ class Lease(NamedTuple):
     epoch: int = 0
 
     def encode(self) -> bytes:
-        """The data, 32 or 52 bytes by `version`."""
-        if self.version == 1:
-            return LEASE_V1.pack(self.key, self.state, self.flags, 0)
-        return LEASE_V2.pack(self.key, self.state, self.flags, 0, self.parent_key, self.epoch, 0)
+        """See `encode_lease`."""
+        return encode_lease(*self)
+
+
+def encode_lease(version: int, key: bytes, state: int, flags: int, parent_key: bytes, epoch: int) -> bytes:
+    """The data of a Lease, 32 or 52 bytes by `version`."""
+    if version == 1:
+        return LEASE_V1.pack(key, state, flags, 0)
+    return LEASE_V2.pack(key, state, flags, 0, parent_key, epoch, 0)
 
 
 def decode_lease(data: bytes) -> Lease:

@@ -32,6 +32,18 @@ def test_an_empty_field_may_be_anywhere(offset: int) -> None:
     assert len(bounds.field(message(b""), offset, 0, 64)) == 0
 
 
+@quick
+@given(st.binary(max_size=30), st.integers(0, 40), st.integers(0, 40), st.integers(0, 30))
+def test_a_part_is_what_a_field_would_be(data: bytes, offset: int, length: int, fixed: int) -> None:
+    try:
+        expected = bytes(bounds.field(memoryview(data), offset, length, fixed))
+    except WireError:
+        with pytest.raises(WireError):
+            bounds.part(data, offset, length, fixed)
+    else:
+        assert bounds.part(data, offset, length, fixed) == expected
+
+
 def test_text_keeps_lone_surrogates() -> None:
     assert bounds.text(memoryview(b"\x00\xd8a\x00")) == "\ud800a"
 
