@@ -104,7 +104,7 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
         (read, "signed", 88),
         (read, "sealed", 90),
         (write, "plain", 75),
-        (look, "plain", 1),
+        (look, "plain", 274),
     ],
 )
 def test_calls_per_frame(
