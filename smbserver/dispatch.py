@@ -71,7 +71,6 @@ _DATA: Final = (header.READ, header.WRITE)
 _IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must not be done twice
 
 _VALID: Final = State.VALID  # Python 3.11 takes a thousand instructions to find a member in its class
-_BODY_SIZE = Struct("<H")
 _FILE_ID = Struct("<QQ")
 
 
@@ -198,7 +197,8 @@ def _run(work: Work, compound: Compound) -> Outcome:
         raise StatusError(status.INVALID_PARAMETER)
     command = COMMANDS[work.command]
     message = work.message
-    if len(message) < header.SIZE + 2 or _BODY_SIZE.unpack_from(message, header.SIZE)[0] not in command.body_sizes:
+    size = header.SIZE
+    if len(message) < size + 2 or message[size] | message[size + 1] << 8 not in command.body_sizes:
         raise StatusError(status.INVALID_PARAMETER)
     if work.connection.dialect is None and work.command != header.NEGOTIATE:
         raise ProtocolViolation("a command before NEGOTIATE")
@@ -239,14 +239,14 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
         # Beside the check on arrival: a login earlier in this compound may have changed what is required.
         raise StatusError(status.ACCESS_DENIED)
     work.session = session
-    if session.encrypt_data and not work.sealed:
+    if session.encrypt_data and work.sealed_by is None:
         raise StatusError(status.ACCESS_DENIED)
     if not command.needs & TREE:
         return
     tree = session.trees.get(work.tree_id)
     if tree is None:
         raise StatusError(status.NETWORK_NAME_DELETED)
-    if tree.share.encrypt and not work.sealed:
+    if tree.share.encrypt and work.sealed_by is None:
         raise StatusError(status.ACCESS_DENIED)
     work.tree = tree
     if command.needs & OPEN and (command.needs_open is None or command.needs_open(work.message)):

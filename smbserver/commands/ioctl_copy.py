@@ -58,7 +58,7 @@ def copy_chunks(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending
     target.need(access.FILE_WRITE_DATA | access.FILE_APPEND_DATA)
     if request.ctl_code == ioctl_wire.FSCTL_SRV_COPYCHUNK:
         target.need(access.FILE_READ_DATA)
-    if source.tree.share.encrypt and not work.sealed:
+    if source.tree.share.encrypt and work.sealed_by is None:
         raise StatusError(status.ACCESS_DENIED)  # its data are not read by such a request
     if not chunks and work.need_session().is_apple:
         return copy_file(request, work, source, target)

@@ -90,7 +90,7 @@ def _find_source(asked: wire.DuplicateExtents, work: Work) -> Open:
         raise StatusError(status.INVALID_HANDLE)
     if source.pipe is not None or source.handle.is_directory or not source.granted & access.FILE_READ_DATA:
         raise StatusError(status.INVALID_PARAMETER)
-    if source.tree.share.encrypt and not work.sealed:
+    if source.tree.share.encrypt and work.sealed_by is None:
         raise StatusError(status.ACCESS_DENIED)  # its data are not read by such a request
     return source
 

@@ -25,7 +25,7 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
     identity = session.identity
     dialect = connection.dialect
     has_key = not identity.is_anonymous and not identity.is_guest
-    protected = work.sealed or work.flags & header.SIGNED
+    protected = work.sealed_by is not None or work.flags & header.SIGNED
     if dialect is not None and dialect.preauth and has_key and not protected:
         # [MS-SMB2] 3.3.5.7: at 3.1.1 this request is what proves that nobody changed the negotiation.
         raise ProtocolViolation("unsigned TREE_CONNECT at 3.1.1")
@@ -37,7 +37,7 @@ def tree_connect(request: wire.TreeConnectRequest, work: Work) -> Reply:
     share = connection.server.find_share(parts[3])
     if share is None:
         raise StatusError(status.BAD_NETWORK_NAME)
-    if share.encrypt and not work.sealed and (session.sealer is None or not connection.cipher):
+    if share.encrypt and work.sealed_by is None and (session.sealer is None or not connection.cipher):
         raise StatusError(status.ACCESS_DENIED)
     if identity.is_anonymous and not share.is_pipe:
         raise StatusError(status.ACCESS_DENIED)

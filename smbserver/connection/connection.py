@@ -196,7 +196,7 @@ class Connection:
                 reply.read_tail()
             if self.distort is not None:
                 self.distort(work, reply)
-            if not work.credits_granted and work.command != header.CANCEL:
+            if not work.async_id and work.command != header.CANCEL:
                 granted += self.credits.grant(work.credits_requested)
             if is_alone:
                 parts = self._message(work, reply, granted, 0, 0)
@@ -216,14 +216,13 @@ class Connection:
 
     def answers_plainly(self, work: Work) -> bool:
         """Whether a successful reply to this request will be neither signed nor sealed."""
-        return not work.sealed and self._reply_signer(work, status.SUCCESS) is None
+        return work.sealed_by is None and self._reply_signer(work, status.SUCCESS) is None
 
     def interim(self, work: Work) -> list[Buffer]:
         """STATUS_PENDING for a request that goes on; from here on it has an AsyncId and its credits."""
         self._last_async_id += 1
         work.async_id = self._last_async_id
         granted = self.credits.grant(work.credits_requested)
-        work.credits_granted = True
         parts = self._message(work, Reply([error.encode()], status.PENDING), granted, 0, 0)
         return self._seal(parts, work.sealed_by) if work.sealed_by is not None else parts
 
@@ -233,11 +232,11 @@ class Connection:
         if work.async_id:
             flags |= header.ASYNC_COMMAND
             reserved, tree_id = work.async_id & 0xFFFFFFFF, work.async_id >> 32
-        signer = None if work.sealed else self._reply_signer(work, reply.status)
+        signer = self._reply_signer(work, reply.status) if work.sealed_by is None else None
         signature = header.NO_SIGNATURE
         if signer is not None:
             flags |= header.SIGNED
-        elif reply.status == status.USER_SESSION_DELETED and work.flags & header.SIGNED and not work.sealed:
+        elif reply.status == status.USER_SESSION_DELETED and work.flags & header.SIGNED and work.sealed_by is None:
             # There is no key any more. Like Windows, give the signature back: clients believe this status without a
             # right one, but drop the connection when a signed request gets an answer without any.
             flags |= header.SIGNED

@@ -13,7 +13,7 @@ from smbserver.objects.open import Open
 from smbserver.objects.session import Session
 from smbserver.objects.tree import Tree
 from smbserver.waiter import Waiter
-from smbserver.wire.header import Fields
+from smbserver.wire.header import Fields, async_id
 
 if TYPE_CHECKING:
     from smbserver.connection.connection import Connection
@@ -98,18 +98,15 @@ class Work:
         "command",
         "connection",
         "credit_charge",
-        "credits_granted",
         "credits_requested",
         "failure",
         "flags",
-        "header_async_id",
         "message",
         "message_id",
         "next_command",
         "opened",
         "pending",
         "protected_by",
-        "sealed",
         "sealed_by",
         "session",
         "session_id",
@@ -133,17 +130,14 @@ class Work:
             self.flags,
             self.next_command,
             self.message_id,
-            async_id_low,
+            _,
             self.tree_id,
             self.session_id,
             _,
         ) = header
         self.channel_sequence = sequence & 0xFFFF  # of the 3.x dialects
-        self.header_async_id = self.tree_id << 32 | async_id_low
-        self.credits_granted = False
-        self.async_id = 0
+        self.async_id = 0  # not 0 since the interim response that told it and gave the credits
         self.sealed_by = sealed_by
-        self.sealed = sealed_by is not None
         self.protected_by: Session | None = None  # whose signature or seal was found right
         self.failure = status.SUCCESS
         self.signer: Signer | None = None  # of the channel, or of the session while a channel is being bound
@@ -151,6 +145,11 @@ class Work:
         self.tree: Tree | None = None
         self.opened: Open | None = None
         self.pending: Pending[object] | None = None
+
+    @property
+    def header_async_id(self) -> int:
+        """The AsyncId that a CANCEL names; only meaningful when ASYNC_COMMAND is set."""
+        return async_id(self.message)
 
     def need_session(self) -> Session:
         """The session that dispatch has settled."""

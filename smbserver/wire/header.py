@@ -41,6 +41,7 @@ REPLAY_OPERATION: Final = 0x20000000
 
 LAYOUT: Final = Struct("<4sHHIHHIIQIIQ16s")
 SIZE: Final = LAYOUT.size
+_ASYNC_ID_OFFSET: Final = 32
 SIGNATURE_OFFSET: Final = 48
 NO_SIGNATURE: Final = bytes(16)
 
@@ -83,6 +84,11 @@ def fields(frame: memoryview, offset: int) -> Fields:
     if found[0] != PROTOCOL_ID or found[1] != SIZE:
         raise WireError("not an SMB2 header")
     return found
+
+
+def async_id(message: memoryview) -> int:
+    """The AsyncId of a message whose header was found right; only meaningful when ASYNC_COMMAND is set."""
+    return int.from_bytes(message[_ASYNC_ID_OFFSET : _ASYNC_ID_OFFSET + 8], "little")
 
 
 def decode(frame: memoryview, offset: int) -> Header:
