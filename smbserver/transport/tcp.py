@@ -293,7 +293,7 @@ class TcpTransport:
                 self._loop.call_soon(self._next_turn)
                 break
             self._answered += FRAME_WEIGHT
-            length = int(_LENGTH.unpack_from(received, start)[0])
+            length: int = _LENGTH.unpack_from(received, start)[0]
             body = start + FRAME_HEADER
             if end - body >= length:
                 start = body + length
@@ -323,7 +323,7 @@ class TcpTransport:
                 if self._tails:
                     self._send_with_tails()
                 elif len(queue) == 1:
-                    count = self._socket.send(cast("Buffer", queue[0]))
+                    count = self._socket.send(queue[0])  # type: ignore[arg-type]  # no tails, so all are buffers
                     if count == self._queued:
                         self._queued = 0
                         queue.clear()
