@@ -18,8 +18,8 @@ LIMITS = {
     "write": 1,
     "look": 10,  # open, attributes, close, in one frame
     "make": 14,  # a new file, 1 KiB, close
-    "delete": 16,  # open to delete, close
-    "list": 16 + 2 * ENTRIES,  # from the start, with the short attributes of each entry
+    "delete": 15,  # open to delete, close
+    "list": 14 + 2 * ENTRIES,  # from the start, with the short attributes of each entry
 }
 
 

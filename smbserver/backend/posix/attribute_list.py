@@ -30,11 +30,11 @@ def _is_known() -> bool:
     return ctypes.get_errno() == errno.EBADF
 
 
-# Without giving up the interpreter's lock: the answers come into buffers that all calls share, and it is faster.
+# Without giving up the interpreter's lock: the inode has just been looked at.
 _held_syscall = ctypes.PyDLL(None).syscall if _is_known() else None
-_names: Final = ctypes.create_string_buffer(_NAMES_SIZE)
-_value: Final = ctypes.create_string_buffer(_VALUE_SIZE)
-_value_args: Final = ctypes.create_string_buffer(_XATTR_ARGS.pack(ctypes.addressof(_value), _VALUE_SIZE, 0))
+# One for each call: between the call and the look at its answer another thread may have its turn all the same.
+_Names = ctypes.c_char * _NAMES_SIZE
+_Value = ctypes.c_char * _VALUE_SIZE
 # The seventh argument goes over the stack, where a plain int leaves the upper half of its place as it was.
 _VALUE_ARGS_SIZE: Final = ctypes.c_size_t(_XATTR_ARGS.size)
 
@@ -42,12 +42,12 @@ _VALUE_ARGS_SIZE: Final = ctypes.c_size_t(_XATTR_ARGS.size)
 def of_entry(directory: int, name: bytes) -> bytes | None:
     """The names of an entry's attributes, with a NUL before and behind each; b"" for none, None for not known."""
     if _held_syscall is not None:
-        size = _held_syscall(_SYS_LISTXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, _names, _NAMES_SIZE)
+        names = _Names()
+        size = _held_syscall(_SYS_LISTXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, names, _NAMES_SIZE)
         if size == 0:
             return b""
         if size > 0:
-            found: bytes = b"\0" + _names.raw[:size]
-            return found
+            return b"\0" + names.raw[:size]
     return of_target(f"/proc/self/fd/{directory}/{os.fsdecode(name)}", False)
 
 
@@ -69,7 +69,7 @@ def value_of_entry(directory: int, name: bytes, attribute: bytes) -> bytes | Non
     """The value of an attribute, of at most 256 bytes; None where it has to be asked for in another way."""
     if _held_syscall is None:
         return None
-    size = _held_syscall(
-        _SYS_GETXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, attribute, _value_args, _VALUE_ARGS_SIZE
-    )
-    return _value.raw[:size] if size >= 0 else None
+    value = _Value()
+    args = _XATTR_ARGS.pack(ctypes.addressof(value), _VALUE_SIZE, 0)
+    size = _held_syscall(_SYS_GETXATTRAT, directory, name, _AT_SYMLINK_NOFOLLOW, attribute, args, _VALUE_ARGS_SIZE)
+    return value.raw[:size] if size >= 0 else None

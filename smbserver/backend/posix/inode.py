@@ -33,19 +33,19 @@ FILE: Final = 0x80  # what `kind` gives: the upper bits of S_IFREG and its like
 DIRECTORY: Final = 0x40
 LINK: Final = 0xA0
 
-# A name may have to be fetched from a slow disk, so this gives up the interpreter's lock, and needs a buffer each time.
+# A name may have to be fetched from a slow disk, so this gives up the interpreter's lock.
 _statx_name = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
-_Buffer = ctypes.c_char * _SIZE
-# What a descriptor is of is in memory: this keeps the lock, and all calls share a buffer.
+# What a descriptor is of is in memory.
 _statx_open = getattr(ctypes.PyDLL(None, use_errno=True), "statx", None)
-_answer: Final = ctypes.create_string_buffer(_SIZE)
+# One for each call: between the call and the look at its answer another thread may have its turn, lock or not.
+_Buffer = ctypes.c_char * _SIZE
 
 
 def _is_known() -> bool:
     """Whether the kernel has the call and lets us use it, asked with a descriptor that cannot be."""
     if _statx_open is None or not sys.platform.startswith("linux"):
         return False
-    _statx_open(-1, b"", _AT_EMPTY_PATH, _ALL, _answer)
+    _statx_open(-1, b"", _AT_EMPTY_PATH, _ALL, _Buffer())
     return ctypes.get_errno() == errno.EBADF
 
 
@@ -83,11 +83,11 @@ def look_at(fd: int) -> bytes:
     """What is said of an open file. OSError, EBADF for a descriptor that is none."""
     if _statx_open is None:
         return packed(os.fstat(fd))
-    if _statx_open(fd, b"", _AT_EMPTY_PATH, _ALL, _answer) != 0:
+    buffer = _Buffer()
+    if _statx_open(fd, b"", _AT_EMPTY_PATH, _ALL, buffer) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
-    found: bytes = _answer.raw
-    return found
+    return buffer.raw
 
 
 def kind(found: bytes) -> int:

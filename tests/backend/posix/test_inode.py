@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smbserver.backend.posix import inode
+from smbserver.backend.posix import attribute_list, inode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -113,3 +116,45 @@ def test_an_identity_survives_being_packed(device: int, number: int) -> None:
         {"st_atime_ns": 0, "st_mtime_ns": 0, "st_ctime_ns": 0, "st_blocks": 0},
     )
     assert inode.identity(inode.packed(state)) == (device, number)
+
+
+def test_threads_do_not_get_each_others_answers(area: Path) -> None:
+    """A buffer for all was read after another thread had had its turn: the size of another file, or no descriptor."""
+    directory = os.open(area, os.O_RDONLY)
+    names = [f"{number}" for number in range(4)]
+    for name in names:
+        (area / name).write_bytes(b"x" * int(name))
+        with contextlib.suppress(OSError):
+            for attribute in range(int(name)):
+                os.setxattr(area / name, f"user.{name}{attribute}", name.encode() * 9)
+    problems: list[str] = []
+
+    def ask(name: str) -> None:
+        path, entry = str(area / name), name.encode()
+        fd, expected = os.open(path, os.O_RDONLY), os.stat(path)
+        listed = attribute_list.of_target(path)
+        value = os.getxattr(path, f"user.{name}0") if listed else None
+        for _ in range(400):
+            if not is_as(inode.look_at(fd), expected) or inode.identity(inode.look(directory, entry) or b"") != (
+                expected.st_dev,
+                expected.st_ino,
+            ):
+                problems.append(f"{name}: statx")
+            if attribute_list.of_entry(directory, entry) != listed:
+                problems.append(f"{name}: list")
+            if value and attribute_list.value_of_entry(directory, entry, f"user.{name}0".encode()) not in (value, None):
+                problems.append(f"{name}: value")
+        os.close(fd)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=ask, args=(name,)) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+        os.close(directory)
+    assert not problems
