@@ -1,5 +1,6 @@
 """What the posix backend leaves behind when something fails: no descriptor, no half-made file, no lost one."""
 
+import ctypes
 import errno
 import os
 from collections.abc import Callable, Iterator
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from smbserver.backend.posix import PosixBackend
+from smbserver.backend.posix import PosixBackend, inode
 from smbserver.nt import attributes
 
 CREATED = 132_000_000_000_000_000
@@ -92,6 +93,58 @@ def test_no_descriptor_is_left_when_a_call_fails(
         assert failed
     else:
         pytest.fail("the calls have no end")
+
+
+@pytest.mark.parametrize("way", ["_statx_name", "_statx_open"])
+def test_no_descriptor_is_left_when_statx_fails(
+    backend: PosixBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """As above, for calls that are not the os module's."""
+    real = getattr(inode, way)
+    if real is None:
+        pytest.skip("no statx here")
+    descriptors = len(os.listdir("/proc/self/fd"))
+    for failing in range(200):
+        calls = 0
+
+        def call(*args: object, failing: int = failing) -> object:
+            nonlocal calls
+            calls += 1
+            if calls == failing + 1:
+                ctypes.set_errno(errno.EIO)
+                return -1
+            return real(*args)
+
+        monkeypatch.setattr(inode, way, call)
+        failed = False
+        try:
+            everything(backend, f"fresh{failing}")
+        except OSError as error:
+            failed = error.errno == errno.EIO
+        monkeypatch.setattr(inode, way, real)
+        assert len(os.listdir("/proc/self/fd")) == descriptors
+        for left in (tmp_path / "d" / "moved", tmp_path / f"fresh{failing}"):
+            if left.exists():
+                left.rmdir() if left.is_dir() else left.unlink()
+        if calls <= failing:
+            break
+        assert failed
+    else:
+        pytest.fail("the calls have no end")
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_another_kind_of_file_with_the_same_number(backend: PosixBackend, tmp_path: Path, read: bool) -> None:
+    """An inode number is used again at once: what took the file's place may be a FIFO that has it."""
+    located = backend.locate(("Other",))
+    (tmp_path / "Other").unlink()
+    os.mkfifo(tmp_path / "Other")
+    state = os.stat(tmp_path / "Other")
+    located.identity = (state.st_dev, state.st_ino)
+    with pytest.raises(OSError) as caught:
+        backend.open(located, read, False)
+    assert caught.value.errno == errno.ESTALE
+    located.close()
 
 
 @pytest.mark.parametrize("code", [errno.EIO, errno.EDQUOT])
