@@ -205,6 +205,9 @@ class StartedServer(ABC):
             time.sleep(POLL_SECONDS)
 
 
+PURE_VARIABLE: Final = "SMBSERVER_PURE"  # as in smbserver.compile.current
+
+
 class OursServer(StartedServer):
     """`python -m smbserver` from a directory, ready when it has written its ready file."""
 
@@ -221,15 +224,18 @@ class OursServer(StartedServer):
         min_dialect: str = "2.0.2",
         max_dialect: str = "3.1.1",
         arguments: Sequence[str] = (),
+        pure: bool = False,
         share_options: Mapping[str, str] | None = None,
     ) -> None:
         """`signing`, `encryption` and the dialects are the values of the options of those names.
 
-        `share_options` are what stands behind the colon of a share, by its name.
+        `pure`: the sources, even where there is a compiled build of them. `share_options` are what stands behind the
+        colon of a share, by its name.
         """
         super().__init__(shares=shares, read_only=read_only, users=users)
         self._directory = directory
         self._python = python
+        self._pure = pure
         self._share_options = dict(share_options or {})
         self._options = [
             *("--signing", signing),
@@ -251,7 +257,8 @@ class OursServer(StartedServer):
         return command + self._options
 
     def _environment(self) -> Mapping[str, str]:
-        return {"PYTHONUNBUFFERED": "1"}
+        pure = {PURE_VARIABLE: "1"} if self._pure else {}
+        return {"PYTHONUNBUFFERED": "1", **pure}
 
     def _working_directory(self) -> Path:
         return self._directory

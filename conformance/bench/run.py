@@ -68,7 +68,12 @@ def start(name: str, folder: Path, arguments: argparse.Namespace) -> StartedServ
     shares = {"data": folder}
     if name == "ours":
         return OursServer(
-            python=arguments.python, directory=arguments.directory, shares=shares, read_only=(), signing="enabled"
+            python=arguments.python,
+            directory=arguments.directory,
+            shares=shares,
+            read_only=(),
+            signing="enabled",
+            pure=True,
         )
     if name == "compiled":
         return OursServer(
