@@ -65,7 +65,7 @@ def description() -> dict[str, object]:
         "date": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "cpu": model,
         "cores": os.cpu_count(),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],  # what a builder adds to the number says nothing
         "python": platform.python_version(),
         "load": os.getloadavg(),
     }
