@@ -111,9 +111,14 @@ def _is_mutable(value: ast.expr | None) -> bool:
 RULES = (missing_docstring, bare_except, shapeless_name, too_long, unexplained_any, hidden_state)
 
 
+@pytest.fixture(scope="module")
+def sources() -> list[Source]:
+    """All files, parsed once for all rules."""
+    return [Source(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in FILES]
+
+
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
-def test_every_file_keeps_the_rule(rule: Callable[[Source], Iterator[str]]) -> None:
-    sources = [Source(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in FILES]
+def test_every_file_keeps_the_rule(rule: Callable[[Source], Iterator[str]], sources: list[Source]) -> None:
     assert sources, "there are no files to check"
     if findings := "\n".join(finding for source in sources for finding in rule(source)):
         pytest.fail(findings, pytrace=False)  # every finding on a line of its own, which an assertion would shorten
