@@ -5,7 +5,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import chained, check_body, counted_text, field
+from smbserver.wire.bounds import chained, check_body, counted_text, field, raw_text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 WATCH_TREE: Final = 0x0001
@@ -50,7 +50,7 @@ def encode_entries(entries: Sequence[NotifyEntry]) -> bytes:
     """FILE_NOTIFY_INFORMATION for each change: each padded to 4, also the last, which leads nowhere."""
     encoded = []
     for index, entry in enumerate(entries, 1):
-        name = entry.name.encode("utf-16-le", "surrogatepass")
+        name = raw_text(entry.name)
         size = ENTRY.size + len(name)
         padded = size + -size % 4
         head = ENTRY.pack(padded if index < len(entries) else 0, entry.action, len(name))

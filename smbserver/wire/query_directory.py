@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import check_body, field, text
+from smbserver.wire.bounds import check_body, field, raw_text, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 RESTART_SCANS: Final = 0x01
@@ -42,7 +42,7 @@ def decode(message: memoryview) -> QueryDirectoryRequest:
 
 def encode(request: QueryDirectoryRequest) -> bytes:
     """The body of a request."""
-    raw = request.pattern.encode("utf-16-le", "surrogatepass")
+    raw = raw_text(request.pattern)
     fixed = REQUEST.pack(
         33,
         request.file_information_class,

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
 from smbserver.nt.reparse_tags import IO_REPARSE_TAG_SYMLINK, is_microsoft
-from smbserver.wire.bounds import counted_text
+from smbserver.wire.bounds import counted_text, raw_text
 
 SYMLINK_FLAG_RELATIVE: Final = 0x00000001
 MAX_SIZE: Final = 16384  # of a whole buffer ([MS-FSA] 2.1.5.10.37)
@@ -66,8 +66,8 @@ def decode_symbolic_link(data: bytes) -> SymbolicLink:
 
 def encode_symbolic_link(link: SymbolicLink) -> bytes:
     """The data of a symbolic link, the substitute name first."""
-    substitute = link.substitute_name.encode("utf-16-le", "surrogatepass")
-    shown = link.print_name.encode("utf-16-le", "surrogatepass")
+    substitute = raw_text(link.substitute_name)
+    shown = raw_text(link.print_name)
     flags = SYMLINK_FLAG_RELATIVE if link.is_relative else 0
     return _SYMLINK.pack(0, len(substitute), len(substitute), len(shown), flags) + substitute + shown
 

@@ -4,7 +4,7 @@ from struct import Struct
 from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
-from smbserver.wire.bounds import check_body, field, text
+from smbserver.wire.bounds import check_body, field, raw_text, text
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
 FLAG_CLUSTER_RECONNECT: Final = 0x0001
@@ -49,7 +49,7 @@ def decode(message: memoryview) -> TreeConnectRequest:
 
 def encode(request: TreeConnectRequest) -> bytes:
     """The body of a request without an extension."""
-    raw = request.path.encode("utf-16-le", "surrogatepass")
+    raw = raw_text(request.path)
     return REQUEST.pack(9, request.flags, HEADER_SIZE + REQUEST.size, len(raw)) + raw
 
 
