@@ -38,6 +38,8 @@ SYSTEM_PACKAGES = {
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 # Whether it works: figures of so short a run mean nothing, and nobody compares them.
 BENCH_WORDS = ("--rounds", "1", "--seconds", "0.2", "--mib", "64", "--servers", "ours", "--modes", "plain,encrypted")
+# Every test stands alone, so they can be shared out. Each process collects all of them: more than four gain little.
+PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # What the compiled build needs beyond Python; only the full matrix makes one.
 COMPILER_PACKAGES = {"cc": "gcc", "python3-config": "python3-dev"}
 PURE_VARIABLE = "SMBSERVER_PURE"  # as in smbserver.compile.current: the sources run, even where there is a build
@@ -64,12 +66,13 @@ class Step:
 def steps(mode: str, select: str | None) -> list[Step]:
     """Return the steps of `mode` (unit, quick or full); `select` is pytest's -k expression."""
     mypy = ("-m", "mypy", "--strict")
+    pytest = ("-m", "pytest", *(PARALLEL if select is None else ("-k", select)))
     chosen = [
         Step("ruff check", ("-m", "ruff", "check", ".")),
         Step("ruff format", ("-m", "ruff", "format", "--check", ".")),
         Step("mypy package", (*mypy, "-p", "smbserver")),
         Step("mypy the rest", (*mypy, "--explicit-package-bases", "conformance", "transcripts", "tests")),
-        Step("pytest", ("-m", "pytest", *(("-k", select) if select is not None else ()), "tests")),
+        Step("pytest", (*pytest, "tests")),
     ]
     if mode != "unit":
         quick = ("--quick",) if mode == "quick" else ()
@@ -98,7 +101,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
             _print("not root: the steps samba round trip and host are left out")
         chosen += [
             Step("compile", ("-m", "smbserver.compile"), ("cc",)),
-            Step("pytest compiled", ("-m", "pytest", "--compiled", "tests"), compiled=True),
+            Step("pytest compiled", (*pytest, "--compiled", "tests"), compiled=True),
             Step("smbtorture compiled", ("conformance/smbtorture/run.py",), ("smbtorture",), compiled=True),
         ]
     return chosen
