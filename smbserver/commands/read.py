@@ -39,11 +39,15 @@ def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytea
             return _reply_from_file(opened, *found, offset)
     data = opened.handle.read(length, offset)
     if data is None:
-        handle, minimum = opened.handle, request.minimum_count
-        return work.offload(
-            lambda: handle.read_blocking(length, offset), lambda found: _reply(opened, found, offset, length, minimum)
-        )
+        return _read_in_thread(opened, work, offset, length, request.minimum_count)
     return _reply(opened, data, offset, length, request.minimum_count)
+
+
+def _read_in_thread(opened: Open, work: Work, offset: int, length: int, minimum: int) -> Pending[bytes | bytearray]:
+    handle = opened.handle
+    return work.offload(
+        lambda: handle.read_blocking(length, offset), lambda found: _reply(opened, found, offset, length, minimum)
+    )
 
 
 def _reply(opened: Open, data: bytes | bytearray, offset: int, length: int, minimum: int) -> Reply:

@@ -66,8 +66,12 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None] | Pen
             if ended - begun > _SLOW:
                 share.slow_until = ended + _SLOW_FOR
     if request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH:
-        return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
+        return _sync_in_thread(work, opened, length)
     return Reply([wire.encode_response(length)])
+
+
+def _sync_in_thread(work: Work, opened: Open, length: int) -> Pending[None]:
+    return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
 
 
 def _write_in_thread(request: wire.WriteRequest, work: Work, opened: Open) -> Pending[float]:

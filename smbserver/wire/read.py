@@ -15,39 +15,54 @@ CHANNEL_NONE: Final = 0
 CHANNEL_RDMA_V1: Final = 1
 CHANNEL_RDMA_V1_INVALIDATE: Final = 2
 
-REQUEST = Struct("<HBBIQQQIIIHH")
+REQUEST: Final = Struct("<HBBIQQQIIIHH")
+_LOOKED_AT: Final = Struct("<3xBIQ16xII8x")  # of a request: no FileId, which dispatch has found, no channel information
 RESPONSE = Struct("<HBBIII")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 16
 DATA_OFFSET: Final = HEADER_SIZE + RESPONSE.size
+_END: Final = HEADER_SIZE + REQUEST.size
 
 
-class ReadRequest(NamedTuple):
-    """`length` bytes at `offset`, at least `minimum_count` of them."""
+class ReadRequest:
+    """`length` bytes at `offset`, at least `minimum_count` of them. Nobody changes one."""
 
-    structure_size: int
-    padding: int
-    flags: int
-    length: int
-    offset: int
-    persistent_id: int
-    volatile_id: int
-    minimum_count: int
-    channel: int
-    remaining_bytes: int
-    channel_info_offset: int
-    channel_info_length: int
+    __slots__ = ("channel", "flags", "length", "minimum_count", "offset")
+
+    def __init__(self, flags: int, length: int, offset: int, minimum_count: int, channel: int) -> None:
+        self.flags = flags
+        self.length = length
+        self.offset = offset
+        self.minimum_count = minimum_count
+        self.channel = channel
 
 
 def decode(message: memoryview) -> ReadRequest:
     """Read a request. Raises WireError."""
-    if len(message) < HEADER_SIZE + REQUEST.size:
+    if len(message) < _END:
         raise WireError("short READ")
-    return ReadRequest._make(REQUEST.unpack_from(message, HEADER_SIZE))
+    flags, length, offset, minimum_count, channel = _LOOKED_AT.unpack_from(message, HEADER_SIZE)
+    return ReadRequest(flags, length, offset, minimum_count, channel)
 
 
-def encode(request: ReadRequest) -> bytes:
+def encode(request: ReadRequest, persistent_id: int, volatile_id: int) -> bytes:
     """The body of a request; its buffer must have a byte even when it holds no channel information."""
-    return REQUEST.pack(*request) + b"\0"
+    return (
+        REQUEST.pack(
+            49,
+            0,
+            request.flags,
+            request.length,
+            request.offset,
+            persistent_id,
+            volatile_id,
+            request.minimum_count,
+            request.channel,
+            0,
+            0,
+            0,
+        )
+        + b"\0"
+    )
 
 
 def encode_response(length: int) -> bytes:

@@ -2,7 +2,7 @@
 
 from builtins import memoryview  # a compiled class looks for its fields' types among the module's names
 from struct import Struct
-from typing import Final, NamedTuple
+from typing import Final
 
 from smbserver.errors import WireError
 from smbserver.wire.bounds import check_body, field
@@ -11,43 +11,43 @@ from smbserver.wire.header import SIZE as HEADER_SIZE
 FLAG_WRITE_THROUGH: Final = 0x00000001
 FLAG_WRITE_UNBUFFERED: Final = 0x00000002
 
-REQUEST = Struct("<HHIQQQIIHHI")
+REQUEST: Final = Struct("<HHIQQQIIHHI")
+_LOOKED_AT: Final = Struct("<2xHIQ16xI8xI")  # of a request: no FileId, which dispatch has found, no channel information
 RESPONSE = Struct("<HHIIHH")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 16
+_END: Final = HEADER_SIZE + REQUEST.size
 
 
-class WriteRequest(NamedTuple):
-    """`data` is a view into the frame: it lives as long as the frame does."""
+class WriteRequest:
+    """`data` is a view into the frame: it lives as long as the frame does. Nobody changes a request."""
 
-    offset: int
-    persistent_id: int
-    volatile_id: int
-    channel: int
-    flags: int
-    data: memoryview
+    __slots__ = ("channel", "data", "flags", "offset")
+
+    def __init__(self, offset: int, channel: int, flags: int, data: memoryview) -> None:
+        self.offset = offset
+        self.channel = channel
+        self.flags = flags
+        self.data = data
 
 
 def decode(message: memoryview) -> WriteRequest:
     """Read a request. Raises WireError."""
-    if len(message) < HEADER_SIZE + REQUEST.size:
+    if len(message) < _END:
         raise WireError("short WRITE")
-    (_, data_offset, length, offset, persistent, volatile, channel, _, _, _, flags) = REQUEST.unpack_from(
-        message, HEADER_SIZE
-    )
-    data = field(message, data_offset, length, HEADER_SIZE + REQUEST.size)
-    return WriteRequest(offset, persistent, volatile, channel, flags, data)
+    data_offset, length, offset, channel, flags = _LOOKED_AT.unpack_from(message, HEADER_SIZE)
+    return WriteRequest(offset, channel, flags, field(message, data_offset, length, _END))
 
 
-def encode(request: WriteRequest) -> bytes:
+def encode(request: WriteRequest, persistent_id: int, volatile_id: int) -> bytes:
     """The body of a request, its data directly behind the fixed part. No channel information."""
     return (
         REQUEST.pack(
             49,
-            HEADER_SIZE + REQUEST.size,
+            _END,
             len(request.data),
             request.offset,
-            request.persistent_id,
-            request.volatile_id,
+            persistent_id,
+            volatile_id,
             request.channel,
             0,
             0,

@@ -163,22 +163,13 @@ FLUSH_REQUESTS = st.builds(flush.FlushRequest, reserved1=U16, persistent_id=U64,
 
 READ_REQUESTS = st.builds(
     read.ReadRequest,
-    structure_size=st.just(49),
-    padding=U8,
     flags=U8,
     length=U32,
     offset=U64,
-    persistent_id=U64,
-    volatile_id=U64,
     minimum_count=U32,
     channel=U32,
-    remaining_bytes=U32,
-    channel_info_offset=U16,
-    channel_info_length=U16,
 )
-WRITE_REQUESTS = st.builds(
-    write.WriteRequest, offset=U64, persistent_id=U64, volatile_id=U64, channel=U32, flags=U32, data=VIEW
-)
+WRITE_REQUESTS = st.builds(write.WriteRequest, offset=U64, channel=U32, flags=U32, data=VIEW)
 
 LOCK_REQUESTS = st.builds(
     lock.LockRequest,

@@ -19,16 +19,21 @@ REQUEST = bytes.fromhex(
 )
 
 
+def fields(request: read.ReadRequest) -> tuple[int, ...]:
+    return request.flags, request.length, request.offset, request.minimum_count, request.channel
+
+
 def test_request_golden() -> None:
     request = read.decode(message(REQUEST))
-    assert request == read.ReadRequest(49, 0x50, 1, 0x10000, 5, 6, 7, 8, 9, 10, 11, 12)
-    assert read.encode(request) == REQUEST
+    assert fields(request) == (1, 0x10000, 5, 8, 9)
+    again = read.encode(request, 6, 7)  # which has no Padding, RemainingBytes and channel information
+    assert again == REQUEST[:2] + b"\0" + REQUEST[3:40] + bytes(8) + REQUEST[48:]
 
 
 def test_captured_request() -> None:
     request = read.decode(message(captured.READ_REQUEST))
-    assert request == read.ReadRequest(49, 0, 0, 6, 0, 0xFCCEE079, 0x797083EC, 0, 0, 0, 0, 0)
-    assert read.encode(request) == captured.READ_REQUEST
+    assert fields(request) == (0, 6, 0, 0, 0)
+    assert read.encode(request, 0xFCCEE079, 0x797083EC) == captured.READ_REQUEST
 
 
 def test_file_id_is_where_dispatch_looks() -> None:
@@ -56,7 +61,7 @@ def test_data_elsewhere_is_refused(body: str) -> None:
 @quick
 @given(READ_REQUESTS)
 def test_request_round_trip(request: read.ReadRequest) -> None:
-    assert read.decode(message(read.encode(request))) == request
+    assert fields(read.decode(message(read.encode(request, 1, 2)))) == fields(request)
 
 
 @quick
