@@ -31,7 +31,7 @@ MAX_SESSIONS: Final = 256  # on one connection
 
 _SEALED: Final = header.TRANSFORM_ID[0]
 _ALL_ONES: Final = 0xFFFFFFFFFFFFFFFF
-_COPIED: Final = 1024  # of a signed message: the header with its signature taken out, and as a rule all that follows
+_JOIN_UP_TO: Final = 8192  # a signed message of that size is copied without its signature for less than its parts cost
 
 
 class Connection:
@@ -175,13 +175,12 @@ class Connection:
 
     @staticmethod
     def _signature_is_right(signer: signing.Signer, work: Work) -> bool:
-        at, size = header.SIGNATURE_OFFSET, header.SIZE
-        start = work.message[:_COPIED].tobytes()
-        parts: list[Buffer] = [start[:at] + header.NO_SIGNATURE + start[size:]]
-        if len(work.message) > _COPIED:
-            parts.append(work.message[_COPIED:])
+        message = work.message
+        parts: list[Buffer] = [message[: header.SIGNATURE_OFFSET], header.NO_SIGNATURE, message[header.SIZE :]]
+        if len(message) <= _JOIN_UP_TO:
+            parts = [b"".join(parts)]
         expected = signer(parts, work.message_id, False, work.command == header.CANCEL)
-        return signing.equal(expected, start[at:size])
+        return signing.equal(expected, work.signature)
 
     # Replies to buffers
 
@@ -240,7 +239,7 @@ class Connection:
             # There is no key any more. Like Windows, give the signature back: clients believe this status without a
             # right one, but drop the connection when a signed request gets an answer without any.
             flags |= header.SIGNED
-            signature = bytes(work.message[header.SIGNATURE_OFFSET : header.SIZE])
+            signature = work.signature
         head = header.LAYOUT.pack(
             header.PROTOCOL_ID,
             header.SIZE,

@@ -110,6 +110,7 @@ class Work:
         "sealed_by",
         "session",
         "session_id",
+        "signature",
         "signer",
         "tree",
         "tree_id",
@@ -133,7 +134,7 @@ class Work:
             _,
             self.tree_id,
             self.session_id,
-            _,
+            self.signature,
         ) = header
         self.channel_sequence = sequence & 0xFFFF  # of the 3.x dialects
         self.async_id = 0  # not 0 since the interim response that told it and gave the credits

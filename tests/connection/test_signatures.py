@@ -18,6 +18,7 @@ from conformance.client.protocol import (
     GENERIC_READ,
     HMAC_SHA256,
     OPEN,
+    OPEN_IF,
     RELATED_FILE_ID,
     SMB_2_0_2,
     SMB_2_1,
@@ -113,6 +114,20 @@ def test_one_changed_bit_is_refused(world: World, options: Options, place: int) 
     reply = answer_to(tree.session, bytes(message))
     assert reply.status in (status.ACCESS_DENIED, status.USER_SESSION_DELETED)
     assert not frames_of(tree.session.connection).server.server.files
+
+
+@every_algorithm
+@pytest.mark.parametrize("size", [8191, 8192, 8193, 40_000])
+def test_messages_around_what_is_copied_whole(world: World, options: Options, size: int) -> None:
+    """A long one is signed part by part; its last byte counts like that of a short one."""
+    tree = world.tree(options=options)
+    file = tree.open("file", access=0x12019F, disposition=OPEN_IF)
+    message = signed_message(tree, commands.write(file.file_id, 0, bytes(size - 112)))
+    assert len(message) == size
+    assert answer_to(tree.session, bytes(message)).status == status.SUCCESS
+    message = signed_message(tree, commands.write(file.file_id, 0, bytes(size - 112)))
+    message[-1] ^= 1
+    assert answer_to(tree.session, bytes(message)).status == status.ACCESS_DENIED
 
 
 @every_algorithm
