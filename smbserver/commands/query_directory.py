@@ -180,19 +180,21 @@ def _ea_size(backend: Backend, located: Located) -> int:
 
 def _fill(entries: EntryList, cursor: Cursor, single: bool) -> bool:
     """Take up to SLICE entries; whether the reply is complete."""
-    pattern = cursor.pattern
+    pattern, found = cursor.pattern, cursor.entries
     for _ in range(SLICE):
         entry = cursor.waiting
         if entry is None:
-            entry = next(cursor.entries, None)
+            entry = next(found, None)
             if entry is None:
                 return True
             if not pattern.matches(entry[0]):
                 continue
-        if not entries.add(*entry):
+        else:
+            cursor.waiting = None
+        name, meta = entry
+        if not entries.add(name, meta):
             cursor.waiting = entry
             return True
-        cursor.waiting = None
         if single:
             return True
     return False

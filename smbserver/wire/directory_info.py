@@ -32,6 +32,7 @@ _DIRECTORY = Struct("<IIQQQQQQII")
 _FULL = Struct("<IIQQQQQQIII")
 _BOTH = Struct("<IIQQQQQQIIIBB24s")
 _ID_BOTH = Struct("<IIQQQQQQIIIBB24sHQ")
+_ID_BOTH_PLAIN = Struct("<I4xQQQQQQIII28xQ")  # the same without FileIndex and short name
 _ID_FULL = Struct("<IIQQQQQQIIIIQ")
 _NAMES = Struct("<III")
 # ... EaSize, ReparsePointTag, FileId and FileId128 as the class has them, and the room of a short name.
@@ -90,9 +91,8 @@ def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
     if apple is not None:
         return _id_both_for_apple(following, m, apple, name)
     return (
-        _ID_BOTH.pack(
+        _ID_BOTH_PLAIN.pack(
             following,
-            0,
             m.creation_time,
             m.last_access_time,
             m.last_write_time,
@@ -102,10 +102,6 @@ def _id_both(following: int, m: Metadata, name: bytes) -> bytes:
             m.attributes,
             len(name),
             m.reparse_tag or m.ea_size,
-            0,
-            0,
-            _NO_SHORT_NAME,
-            0,
             m.file_id,
         )
         + name
@@ -189,7 +185,7 @@ WITH_EA_SIZE: Final = frozenset(CLASSES) - {DIRECTORY, NAMES, POSIX}
 class EntryList:
     """Collects entries until the buffer is full. The last entry's NextEntryOffset is 0 and it is not padded."""
 
-    __slots__ = ("_encode", "_entries", "_fixed", "_last", "_room", "_short_name_at", "_used")
+    __slots__ = ("_encode", "_entries", "_fixed", "_last", "_last_start", "_room", "_short_name_at", "_used")
 
     def __init__(self, info_class: int, room: int) -> None:
         self._encode, self._fixed = CLASSES[info_class]
@@ -198,6 +194,7 @@ class EntryList:
         self._used = 0
         self._entries: list[bytes] = []
         self._last: tuple[Metadata, bytes] | None = None
+        self._last_start = 0
 
     def add(self, name: str, meta: Metadata) -> bool:
         """Take the entry; False when it does not fit, and then nothing has changed."""
@@ -207,17 +204,12 @@ class EntryList:
         if end > self._room:
             return False
         if self._last is not None:
-            self._flush_last()
+            size = start - self._last_start
+            self._entries.append(self._encode(size, *self._last).ljust(size, b"\0"))
         self._last = (meta, raw)
+        self._last_start = start
         self._used = end
         return True
-
-    def _flush_last(self) -> None:
-        assert self._last is not None
-        meta, raw = self._last
-        size = self._fixed + len(raw)
-        padded = size + -size % 8
-        self._entries.append(self._encode(padded, meta, raw).ljust(padded, b"\0"))
 
     def __len__(self) -> int:
         """How many entries were taken."""

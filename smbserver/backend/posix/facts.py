@@ -1,6 +1,7 @@
 """From what the kernel says and stored DOS attributes to the Metadata that NT clients see."""
 
 import stat
+from struct import Struct
 from typing import Final
 
 from smbserver.backend.posix import inode
@@ -10,6 +11,7 @@ from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata, Ownership
 
+_LAYOUT: Final = Struct("=I12xI8xH2xQQQ8xqI4xqI4xqI4xqI12xII112x")  # inode.LAYOUT without uid and gid
 _BLOCK: Final = 512  # unit of the number of blocks
 _SECOND: Final = 10_000_000  # in units of a FILETIME
 _KIND: Final = 0o170000
@@ -27,8 +29,6 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
     (
         mask,
         links,
-        _,
-        _,
         mode,
         file_id,
         size,
@@ -43,11 +43,17 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
         written_ns,
         major,
         minor,
-    ) = inode.LAYOUT.unpack_from(found)
+    ) = _LAYOUT.unpack_from(found)
     is_directory = mode & _KIND == _DIRECTORY
     stored, created, kept = dos
+    if created is None and mask & inode.HAS_BIRTH:
+        created = born * _SECOND + born_ns // 100 + EPOCH_DIFFERENCE
+        if not 0 <= created <= MAXIMUM:
+            created = _clamped(created)
+    # Most files have two moments, of their birth and of their last change: numbers of this size are dear to compute.
+    is_as_written = changed == written and changed_ns == written_ns
     written = written * _SECOND + written_ns // 100 + EPOCH_DIFFERENCE
-    changed = changed * _SECOND + changed_ns // 100 + EPOCH_DIFFERENCE
+    changed = written if is_as_written else changed * _SECOND + changed_ns // 100 + EPOCH_DIFFERENCE
     accessed = accessed * _SECOND + accessed_ns // 100 + EPOCH_DIFFERENCE
     if kept is not None:
         holds = believed(kept, DiskTimes(accessed, written, changed))
@@ -56,14 +62,9 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
         accessed = holds.access_time or accessed
     if not (0 <= written <= MAXIMUM and 0 <= changed <= MAXIMUM and 0 <= accessed <= MAXIMUM):
         # A disk can hold times that no FILETIME can, before 1601 for one; a listing must not fail for that.
-        written, changed, accessed = (max(0, min(time, MAXIMUM)) for time in (written, changed, accessed))
+        written, changed, accessed = _clamped(written), _clamped(changed), _clamped(accessed)
     if created is None:
-        if mask & inode.HAS_BIRTH:
-            created = born * _SECOND + born_ns // 100 + EPOCH_DIFFERENCE
-            if not 0 <= created <= MAXIMUM:
-                created = max(0, min(created, MAXIMUM))
-        else:
-            created = written if written < changed else changed
+        created = written if written < changed else changed
     flags = 0 if stored is None else stored & STORED
     if hidden_by_name:
         flags |= attributes.HIDDEN
@@ -86,6 +87,10 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
         file_id,
         is_directory,
     )
+
+
+def _clamped(time: int) -> int:
+    return max(0, min(time, MAXIMUM))
 
 
 def ownership_of(found: bytes) -> Ownership:

@@ -137,9 +137,9 @@ class PosixHandle:
     def write(self, data: memoryview | bytes, offset: int) -> None:
         """All of the data; a short write goes on until the error that caused it shows itself."""
         if self._held:
-            self.holding(lambda: self._write(data, offset))
-            return
-        self._write(data, offset)
+            self.holding(partial(self._write, data, offset))
+        else:
+            self._write(data, offset)
 
     def _write(self, data: memoryview | bytes, offset: int) -> None:
         count = os.pwrite(self._fd, data, offset)
@@ -354,7 +354,7 @@ class PosixHandle:
 
     def scan(self, owned: bool = False) -> Iterator[tuple[str, Metadata]]:
         """Stream the directory; what cannot be shown (devices, links to outside, unmappable names) is left out."""
-        return scan_directory(self._fd, partial(self._first_entries, owned), partial(self._entry_metadata, owned))
+        return scan_directory(self._fd, self._first_entries, self._entry_metadata, owned)
 
     def _first_entries(self, owned: bool) -> tuple[Metadata, Metadata]:
         own = self.metadata()
@@ -363,7 +363,7 @@ class PosixHandle:
             own.owner = self.ownership()
         return own, self._parent_metadata(owned) if self._path else own
 
-    def _entry_metadata(self, owned: bool, entry: "os.DirEntry[str]", wire: str, fd: int) -> Metadata | None:
+    def _entry_metadata(self, entry: "os.DirEntry[str]", wire: str, fd: int, owned: bool) -> Metadata | None:
         name = inode.entry_name(entry.name)
         found = inode.look(fd, name)
         if found is None:

@@ -110,7 +110,7 @@ def whose(found: bytes) -> tuple[int, int, int, int, int]:
 def device(major: int, minor: int) -> int:
     """Both numbers of a device in one, as in st_dev."""
     if major <= 0xFFF and minor <= 0xFF:
-        return int(major << 8 | minor)
+        return major << 8 | minor
     return (major & 0xFFF) << 8 | minor & 0xFF | (minor & 0xFFFFFF00) << 12 | (major & 0xFFFFF000) << 32
 
 

@@ -273,9 +273,9 @@ def test_scan_is_a_stream(backend: PosixBackend, tmp_path: Path, monkeypatch: py
     looked: list[str] = []
     real = PosixHandle._entry_metadata
 
-    def counted(self: PosixHandle, owned: bool, entry: "os.DirEntry[str]", wire: str, fd: int) -> object:
+    def counted(self: PosixHandle, entry: "os.DirEntry[str]", wire: str, fd: int, owned: bool) -> object:
         looked.append(wire)
-        return real(self, owned, entry, wire, fd)
+        return real(self, entry, wire, fd, owned)
 
     monkeypatch.setattr(PosixHandle, "_entry_metadata", counted)
     entries = root.scan()
@@ -318,10 +318,10 @@ def test_scan_while_entries_go(backend: PosixBackend, tmp_path: Path, monkeypatc
     root = open_at(backend)
     real = PosixHandle._entry_metadata
 
-    def removing(self: PosixHandle, owned: bool, entry: "os.DirEntry[str]", wire: str, fd: int) -> object:
+    def removing(self: PosixHandle, entry: "os.DirEntry[str]", wire: str, fd: int, owned: bool) -> object:
         if wire == "3":
             (tmp_path / "3").unlink()
-        return real(self, owned, entry, wire, fd)
+        return real(self, entry, wire, fd, owned)
 
     monkeypatch.setattr(PosixHandle, "_entry_metadata", removing)
     assert sorted(name for name, _ in root.scan()) == [".", "..", "0", "1", "2", "4", "f"]
