@@ -100,10 +100,10 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
     ("make", "protection", "limit"),
     [
         (echo, "plain", 48),
-        (read, "plain", 72),
-        (read, "signed", 88),
-        (read, "sealed", 90),
-        (write, "plain", 75),
+        (read, "plain", 68),
+        (read, "signed", 86),
+        (read, "sealed", 87),
+        (write, "plain", 72),
         (look, "plain", 274),
     ],
 )

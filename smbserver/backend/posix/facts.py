@@ -12,6 +12,8 @@ from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata, Ownership
 
 _LAYOUT: Final = Struct("=I12xI8xH2xQQQ8xqI4xqI4xqI4xqI12xII112x")  # inode.LAYOUT without uid and gid
+# Named as integers, they are computed with as such in a build.
+_Values = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int]
 _BLOCK: Final = 512  # unit of the number of blocks
 _SECOND: Final = 10_000_000  # in units of a FILETIME
 _KIND: Final = 0o170000
@@ -26,6 +28,7 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
     Without a stored creation time it is the time of birth, and where nobody knows that the older of modification and
     change. A file nobody may write is READONLY; one hidden by its name is so whatever is stored.
     """
+    values: _Values = _LAYOUT.unpack_from(found)
     (
         mask,
         links,
@@ -43,7 +46,7 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
         written_ns,
         major,
         minor,
-    ) = _LAYOUT.unpack_from(found)
+    ) = values
     is_directory = mode & _KIND == _DIRECTORY
     stored, created, kept = dos
     if created is None and mask & inode.HAS_BIRTH:
