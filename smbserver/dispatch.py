@@ -204,11 +204,37 @@ def _run(work: Work, compound: Compound) -> Outcome:
         raise ProtocolViolation("a command before NEGOTIATE")
     if command.needs or work.flags & header.RELATED_OPERATIONS:
         _settle(work, compound, command)
+        if work.opened is not None and work.connection.server.files.resizes.under_way:
+            wait = _behind(work, command)
+            if wait is not None:
+                return wait
     request, tree = command.decode(message), work.tree
     if tree is None or tree.acting is None or _is_on_descriptor(work):
         return command.handle(request, work)
     with tree.acting:
         return command.handle(request, work)
+
+
+def _behind(work: Work, command: Command) -> Pending[object] | None:
+    """What a request waits for while a thread changes the size of its file; None when it need not."""
+    resizes = work.connection.server.files.resizes
+    wait = resizes.wait(work.need_open().state.identity, len(work.message))
+    if wait is None:
+        return None
+    waiting = Pending(wait, lambda _: cast(Reply, _after(work, command)), can_cancel=True)
+    return cast(Pending[object], waiting)
+
+
+def _after(work: Work, command: Command) -> Outcome:
+    """Its turn has come, unless another had his first and a thread is at work again."""
+    if work.need_open().is_closed:
+        raise StatusError(status.FILE_CLOSED)
+    wait = _behind(work, command)
+    if wait is not None:
+        return wait
+    outcome = command.handle(command.decode(work.message), work)
+    _count_waiting(work, outcome)
+    return outcome
 
 
 def _is_on_descriptor(work: Work) -> bool:

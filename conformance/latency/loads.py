@@ -28,6 +28,7 @@ STOP_SECONDS: Final = 90.0
 
 _FSCTL_RESUME_KEY: Final = 0x00140078
 _FSCTL_COPYCHUNK: Final = 0x001440F2
+_ALLOCATION: Final = 19
 _END_OF_FILE: Final = 20
 
 
@@ -157,6 +158,18 @@ def truncate(place: Place) -> None:
             tree.create("cut.bin", disposition=5).close()
 
 
+def reserve(place: Place) -> None:
+    """Reserves 512 MiB for new files, which are deleted then."""
+    with place.session() as session:
+        tree = session.tree("data")
+        while True:
+            access = protocol.GENERIC_WRITE | protocol.DELETE
+            options = protocol.DELETE_ON_CLOSE
+            with tree.open("reserved.bin", access=access, disposition=3, options=options) as file:
+                file.set(protocol.INFO_FILE, _ALLOCATION, LARGE.to_bytes(8, "little"))
+            time.sleep(0.1)
+
+
 def replace(place: Place) -> None:
     """Renames a small file onto one of 512 MiB."""
     with place.session() as session:
@@ -204,6 +217,7 @@ LOADS: Final[dict[str, Callable[[Place], None]]] = {
     "list": listing,
     "delete": delete,
     "truncate": truncate,
+    "reserve": reserve,
     "replace": replace,
     "deep": deep,
     "write": write,

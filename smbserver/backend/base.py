@@ -94,6 +94,8 @@ class Located(Protocol):
 class Handle(Protocol):
     """An open file or directory. Positions are arguments; there is no cursor. Thread-safe for read, write and sync.
 
+    A thread may truncate or allocate too, while no request of a client works on the file.
+
     It goes on working when the file's name is removed or changed. After `close` everything raises OSError EBADF, and a
     further `close` does nothing.
     """

@@ -6,7 +6,8 @@ runs, except local programs; for those the backend compares identities and the o
 
 import errno
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, TypeVar
 
 from smbserver.backend.base import Backend, Handle, Located, StoppedOnLink, StreamHandle
 from smbserver.commands.apple_double import double_of_stream, first
@@ -30,7 +31,6 @@ from smbserver.commands.create_arguments import (
     check_overwritten,
     check_who,
     new_attributes,
-    overwritten_attributes,
 )
 from smbserver.commands.create_caching import (
     CachingRequest,
@@ -51,6 +51,7 @@ from smbserver.commands.create_durable import (
 from smbserver.commands.create_ea import check_knowledge, requested_eas
 from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import is_quota_file, wanted_path
+from smbserver.commands.create_overwrite import MustEmpty, allocate, empty, finish_overwrite
 from smbserver.commands.create_posix import (
     deletes_readonly,
     is_posix,
@@ -60,8 +61,9 @@ from smbserver.commands.create_posix import (
     wanted_mode,
 )
 from smbserver.commands.create_response import create_response
-from smbserver.commands.create_stream import apply_kind, clear_streams, for_the_file, open_stream, stream_of_new_file
+from smbserver.commands.create_stream import apply_kind, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
+from smbserver.commands.resize import is_long_cut
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
@@ -78,7 +80,10 @@ from smbserver.sharing.holder import Holder
 from smbserver.waiter import Waiter
 from smbserver.wire import create as wire
 
+T = TypeVar("T")
+
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
+_EMPTIES: Final = (attributes.SUPERSEDED, attributes.OVERWRITTEN)
 _TRIES: Final = 3  # when a local program swaps the file between look and open
 
 
@@ -109,6 +114,24 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
             opened, action, meta = _open_file(request, work, tree, tree.share.backend, durable)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
+        except MustEmpty as large:
+            pending = empty(work, tree, large.opened, partial(_answer_emptied, request, work, tree, durable, large))
+            _hold_replays(pending.waiter, work, durable)
+            return pending
+    return _opened(request, work, tree, durable, opened, action, meta)
+
+
+def _opened(
+    request: wire.CreateRequest,
+    work: Work,
+    tree: Tree,
+    durable: DurableRequest | None,
+    opened: Open,
+    action: int,
+    meta: Metadata,
+) -> Reply:
+    """The open is the client's from here on."""
+    session = work.need_session()
     opened.sequence.number = work.channel_sequence
     opened.session = session
     session.opens[opened.volatile_id] = opened
@@ -125,17 +148,29 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
     return Reply([create_response(request, opened, action, meta, level, told)])
 
 
+def _answer_emptied(
+    request: wire.CreateRequest, work: Work, tree: Tree, durable: DurableRequest | None, large: MustEmpty
+) -> Reply:
+    meta = large.finish()
+    action = ACTION_OF[request.create_disposition]
+    return _opened(request, work, tree, durable, large.opened, action, meta)
+
+
 def _again(asked: wire.CreateRequest, work: Work) -> Callable[[], Reply | Pending[None] | Pending[Reply]]:
     return lambda: create(asked, work)
 
 
 def _wait(waiter: Waiter[None], asked: wire.CreateRequest, work: Work, durable: DurableRequest | None) -> Pending[None]:
     """Everything is looked at again when the waiter resolves; until then a replay is told to come again."""
+    _hold_replays(waiter, work, durable)
+    return Pending(waiter, lambda _: create(asked, work), can_cancel=True)
+
+
+def _hold_replays(waiter: Waiter[T], work: Work, durable: DurableRequest | None) -> None:
     if durable is not None:
         creates, key = work.connection.server.files.creates, durable.key
         creates.begin(key)
         waiter.when_done(lambda _: creates.end(key))
-    return Pending(waiter, lambda _: create(asked, work), can_cancel=True)
 
 
 def _answer_again(request: wire.CreateRequest, durable: DurableRequest, opened: Open, work: Work) -> Reply:
@@ -211,6 +246,11 @@ def _open(
 ) -> tuple[Open, int, Metadata]:
     located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE, is_posix(request))
     try:
+        resizes = work.connection.server.files.resizes
+        if resizes.under_way:
+            wait = resizes.wait(located.identity)
+            if wait is not None:
+                raise MustWait(wait)
         found = located.metadata
         if found is not None and found.reparse_tag:
             check_link(request, located, backend)
@@ -230,7 +270,7 @@ def _open(
             handle, action, granted, maximal = _open_existing(request, work, tree, backend, located, caching)
         try:
             if stream.name and action != attributes.OPENED:
-                _allocate(request, handle)
+                allocate(request, handle)
             is_as_found = found is not None and action == attributes.OPENED and not stream.name
             meta = found if found is not None and is_as_found else handle.metadata()
             opened = _enter(request, work, tree, backend, located, handle, granted, stream.name)
@@ -238,14 +278,30 @@ def _open(
         except BaseException:
             handle.close()
             raise
-        opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
-        if caching is not None:
-            grant(caching, work, opened)
+        if action in _EMPTIES and found is not None and not stream.name and is_long_cut(found, 0):
+            raise MustEmpty(opened, partial(_after_cut, request, work, tree, opened, caching))
+        _enter_caches(work, opened, meta, caching)
         if found is None and stream.name:
             report_made(work.connection.server.files.watches, opened)
     finally:
         located.close()
     return opened, action, meta if opened.state.deferred is None else opened.shown(meta)
+
+
+def _after_cut(
+    request: wire.CreateRequest, work: Work, tree: Tree, opened: Open, caching: CachingRequest | None
+) -> Metadata:
+    """Goes on behind the cut: what was looked at before it is not looked at again."""
+    finish_overwrite(request, tree, opened.backend, opened.handle, opened.path, opened.state)
+    meta = opened.handle.metadata()
+    _enter_caches(work, opened, meta, caching)
+    return meta
+
+
+def _enter_caches(work: Work, opened: Open, meta: Metadata, caching: CachingRequest | None) -> None:
+    opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
+    if caching is not None:
+        grant(caching, work, opened)
 
 
 def _open_existing(
@@ -292,11 +348,9 @@ def _open_existing(
         if overwrite:
             if eas:
                 handle.set_eas(eas)
-            handle.truncate(0)
-            handle.set_attributes(overwritten_attributes(request))
-            if tree.share.has_streams:
-                clear_streams(handle, located, state, backend, tree)
-            _allocate(request, handle)
+            if not is_long_cut(meta, 0):
+                handle.truncate(0)
+                finish_overwrite(request, tree, backend, handle, located.path, state)
     except BaseException:
         handle.close()
         raise
@@ -325,19 +379,12 @@ def _make(
         if eas:
             handle.set_eas(eas)
         if not is_directory:
-            _allocate(request, handle)
+            allocate(request, handle)
     except BaseException:  # a refused CREATE leaves nothing
         handle.close()
         backend.remove(located.path, handle.identity)
         raise
     return handle, attributes.CREATED, granted, maximal_of_new(tree, descriptor, token)
-
-
-def _allocate(request: wire.CreateRequest, handle: Handle) -> None:
-    """[MS-SMB2] 3.3.5.9.3: the room that a file just made or emptied will need."""
-    size = request.contexts.get(wire.ALLOCATION_SIZE)
-    if size is not None and len(size) == 8:
-        handle.allocate(int.from_bytes(size, "little"))
 
 
 def _enter(

@@ -16,7 +16,7 @@ from smbserver.connection.work import Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.metadata import Metadata
-from smbserver.nt.names import fold
+from smbserver.nt.names import Path, fold
 from smbserver.nt.stream_names import StreamKind, StreamName
 from smbserver.objects.tree import Tree
 from smbserver.sharing.file_state import FileState
@@ -143,7 +143,7 @@ def _unless_empty(streams: Streams, name: str) -> str | None:
         handle.close()
 
 
-def clear_streams(file: Handle, located: Located, state: FileState | None, backend: Backend, tree: Tree) -> None:
+def clear_streams(file: Handle, path: Path, state: FileState | None, backend: Backend, tree: Tree) -> None:
     """An overwritten file has its unnamed stream only. One that is open is emptied and goes with its last close."""
     streams = file.streams()
     for name in streams.names():
@@ -152,4 +152,4 @@ def clear_streams(file: Handle, located: Located, state: FileState | None, backe
             streams.remove(name)
         else:
             streams.replace(name).close()
-            opened.set_delete(located.path, backend, tree.acting)
+            opened.set_delete(path, backend, tree.acting)

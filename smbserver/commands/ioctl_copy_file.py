@@ -14,6 +14,7 @@ from typing import Final
 
 from smbserver.backend.base import Handle, StreamHandle
 from smbserver.commands.ioctl_reply import ioctl_reply
+from smbserver.commands.resize import is_long_cut
 from smbserver.connection import steps
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
@@ -162,7 +163,7 @@ def _copy(
             if not step:
                 raise StatusError(status.INVALID_VIEW_SIZE)  # the source was cut meanwhile
             total += step
-        _cut(target, end)
+        yield from _cut(target, end)
         if is_whole:
             for name in _streams_to_copy(source, target):
                 yield from _copy_stream(work, source, target, name)
@@ -176,13 +177,24 @@ def _copy(
     return _reply(request, work, total, code)
 
 
-def _cut(target: Open, end: int) -> None:
-    excess = target.handle.metadata().end_of_file - end
+def _cut(target: Open, end: int) -> _Slices:
+    meta = target.handle.metadata()
+    excess = meta.end_of_file - end
     if excess > 0:
         _check_target_locks(target, end, excess)
         target.state.contend(target.holder.key, ALL)
-        target.handle.truncate(end)
         target.changed(FILTER_WRITTEN)
+        if is_long_cut(meta, end):
+            yield partial(_truncate, target.handle, end)
+            target.state.contend(target.holder.key, ALL)  # who opened it meanwhile was told the size before
+        else:
+            target.handle.truncate(end)
+        target.changed(FILTER_WRITTEN)
+
+
+def _truncate(handle: Handle, size: int) -> int:
+    handle.truncate(size)
+    return size
 
 
 def _copy_stream(work: Work, source: Open, target: Open, name: str) -> _Slices:

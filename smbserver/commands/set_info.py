@@ -1,18 +1,22 @@
 """SET_INFO ([MS-SMB2] 3.3.5.21). A class that is not here is refused: a silent success would be lost data."""
 
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from smbserver.commands.previous_version import check_change
+from smbserver.commands.resize import is_long_cut, is_long_reservation, resize
 from smbserver.commands.set_basic import set_basic
 from smbserver.commands.set_disposition import set_disposition, set_disposition_ex
 from smbserver.commands.set_ea import set_ea
 from smbserver.commands.set_rename import set_link, set_rename, set_rename_ex
 from smbserver.commands.set_security import set_security
+from smbserver.connection import steps
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, changes, status
+from smbserver.nt.metadata import Metadata
 from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
 from smbserver.waiter import Waiter
@@ -27,10 +31,19 @@ _SETTABLE_MODE: Final = attributes.FILE_WRITE_THROUGH | attributes.FILE_SEQUENTI
 # What a listing of the directory shows.
 _SEEN_IN_DIRECTORY: Final = (ea.FULL_EA, file_info.BASIC, file_info.ALLOCATION, file_info.END_OF_FILE)
 
-_Setter = Callable[[memoryview, Open, Work], Waiter[None] | None]  # what must be waited for before it can be done
+
+class _Change(NamedTuple):
+    """What a thread is to do, and the filter bits of it."""
+
+    call: Callable[[], None]
+    matches: int
 
 
-def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
+# What must be waited for before it can be done, or what a thread is to do.
+_Setter = Callable[[memoryview, Open, Work], Waiter[None] | _Change | None]
+
+
+def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
     """Change a file; each class checks the right it needs."""
     opened = work.need_open()
     dialect = work.connection.dialect
@@ -56,13 +69,30 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None]:
     if opened.state.deferred is not None and request.file_info_class in _SEEN_IN_DIRECTORY:
         opened.settle_write_time()
     has_written = opened.holder.has_written
-    wait = setter(request.data, opened, work)
-    if wait is not None:
-        return Pending(wait, lambda _: set_info(request, work), can_cancel=True)
+    outcome = setter(request.data, opened, work)
+    if outcome is None:
+        return _done(request, work, opened, has_written)
+    if isinstance(outcome, Waiter):
+        return Pending(outcome, lambda _: set_info(request, work), can_cancel=True)
+    return resize(work, _change_size(request, work, opened, outcome, has_written), opened)
+
+
+def _done(request: wire.SetInfoRequest, work: Work, opened: Open, has_written: bool) -> Reply:
     if request.file_info_class in _SEEN_IN_DIRECTORY and opened.pipe is None:
         work.connection.server.files.directory_leases.changed(opened.backend, opened.path, opened.holder)
         opened.holder.has_written = has_written  # told now, not at the close
     return Reply([wire.RESPONSE_BODY])
+
+
+def _change_size(
+    request: wire.SetInfoRequest, work: Work, opened: Open, change: _Change, has_written: bool
+) -> "steps.Steps[None]":
+    opened.changed(change.matches)  # should the open be closed meanwhile, it is told then
+    try:
+        yield change.call
+    finally:
+        opened.changed(change.matches)  # the events of the host are there now, and are our own
+    return _done(request, work, opened, has_written)
 
 
 def _refuse_volume(request: wire.SetInfoRequest, opened: Open) -> None:
@@ -105,15 +135,25 @@ def _size(data: memoryview, opened: Open) -> int:
     return size
 
 
-def _set_allocation(data: memoryview, opened: Open, work: Work) -> None:
+def _set_allocation(data: memoryview, opened: Open, work: Work) -> _Change | None:
     """Less than the file has cuts it; more reserves room ([MS-FSA] 2.1.5.14.1)."""
     size = _size(data, opened)
-    if size < opened.handle.metadata().end_of_file:
-        opened.handle.truncate(size)
-        opened.changed(changes.FILTER_WRITTEN)
-    else:
-        opened.handle.allocate(size)
-        opened.changed(changes.FILTER_SIZE)
+    meta = opened.handle.metadata()
+    if size < meta.end_of_file:
+        return _cut(opened, meta, size)
+    if is_long_reservation(meta, size):
+        return _Change(partial(opened.handle.allocate, size), changes.FILTER_SIZE)
+    opened.handle.allocate(size)
+    opened.changed(changes.FILTER_SIZE)
+    return None
+
+
+def _cut(opened: Open, meta: Metadata, size: int) -> _Change | None:
+    if is_long_cut(meta, size):
+        return _Change(partial(opened.handle.truncate, size), changes.FILTER_WRITTEN)
+    opened.handle.truncate(size)
+    opened.changed(changes.FILTER_WRITTEN)
+    return None
 
 
 def _set_valid_data_length(data: memoryview, opened: Open, work: Work) -> None:
@@ -124,9 +164,9 @@ def _set_valid_data_length(data: memoryview, opened: Open, work: Work) -> None:
         raise StatusError(status.INVALID_PARAMETER)
 
 
-def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> None:
-    opened.handle.truncate(_size(data, opened))
-    opened.changed(changes.FILTER_WRITTEN)
+def _set_end_of_file(data: memoryview, opened: Open, work: Work) -> _Change | None:
+    size = _size(data, opened)
+    return _cut(opened, opened.handle.metadata(), size)
 
 
 def _set_pipe_modes(data: memoryview, opened: Open, work: Work) -> None:

@@ -11,6 +11,7 @@ from smbserver.sharing.durable import CreateGuids, DetachedOpens
 from smbserver.sharing.file_state import FileState, Gone, Identity
 from smbserver.sharing.holder import Holder, is_below
 from smbserver.sharing.notify import WatchTable
+from smbserver.sharing.resizing import Resizes
 from smbserver.waiter import Waiter
 
 
@@ -22,6 +23,7 @@ class FileTable:
         self._lease_files: dict[CacheKey, FileState] = {}
         self._last_oplock = 0
         self.outbox: Outbox = []
+        self.resizes = Resizes()
         self.detached: DetachedOpens[Holder] = DetachedOpens()
         self.creates: CreateGuids[Holder] = CreateGuids()
         self.locks = LockRegister()
