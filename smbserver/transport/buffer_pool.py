@@ -19,6 +19,7 @@ class BufferPool:
 
     def __init__(self) -> None:
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))  # what is in it is gone with the next event
+        self.last_served = -1  # the descriptor of the connection whose request came last
         self._lent: dict[int, deque[bytearray]] = {}  # by size, the longest lent first; their views are elsewhere
         self._known = 0  # bytes of them
 

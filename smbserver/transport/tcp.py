@@ -6,6 +6,9 @@ All connections receive into one buffer, and small frames are copied out of it, 
 and an idle connection costs none; the beginning of an unfinished frame is kept until the rest comes. A frame that does
 not fit gets a buffer of its own and is received straight into that. When the peer does not take what we send, reading
 stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
+
+A client that asks one thing after the other is waited for between its requests, if it was quick before and nobody else
+was served meanwhile: a few more receives cost less than to sleep and to be woken with cold caches.
 """
 
 import asyncio
@@ -31,6 +34,9 @@ BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 # large reads would otherwise be answered as a whole, for as long as its client takes the replies.
 TURN_LIMIT: Final = 2 * 1024 * 1024
 FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
+TRIES: Final = 10  # to receive the next request: some 30 us, in which 97 of 100 came on this machine
+IN_A_ROW: Final = 16  # requests received so; then the loop looks for everybody else's
+MOST_SKIPPED: Final = 1024  # events without tries, behind tries in vain: it doubles up to this
 JOIN_UP_TO: Final = 16 * 1024  # what is owed is sent as one copy: cheaper than the kernel's list of its parts
 FRAME_HEADER: Final = 4
 ROOM: Final = 16  # bytes behind a large frame, for a receiver that has to put something there
@@ -123,6 +129,8 @@ class TcpTransport:
         self._answered = 0  # in this turn
         self._turn_is_over = False  # what was received waits for the next one
         self._in_batch = False
+        self._skip = 0  # so many events are not followed by tries
+        self._skip_next = 1  # and so many when tries were in vain
         self._reading = False
         self._writing = False
         self._closing = False
@@ -243,15 +251,42 @@ class TcpTransport:
     def _readable(self) -> None:
         if self._turn_is_over:  # what there is already comes first, in `_next_turn`
             return
+        self._serve()
+        if self._pool.last_served != self._fd:  # there is more than one to serve: the loop knows who is next
+            self._pool.last_served = self._fd
+        elif self._skip:
+            self._skip -= 1
+        else:
+            self._wait_for_more()
+
+    def _wait_for_more(self) -> None:
+        """Serve the requests that come while we try, and note whether they did."""
+        for _ in range(IN_A_ROW):
+            for _ in range(TRIES):
+                # The pieces of a large frame grow while we sleep, and who does not take our replies asks for nothing.
+                if self._queued or self._large is not None or self._turn_is_over or self._closing or not self._reading:
+                    return
+                if self._serve():
+                    break
+            else:
+                self._skip = self._skip_next
+                self._skip_next = min(2 * self._skip_next, MOST_SKIPPED)
+                return
+            self._skip_next = 1
+
+    def _serve(self) -> bool:
+        """Take what there is and send the answers; tells whether anything was there."""
+        came = False
         self._in_batch = True
         try:
-            self._receive()
+            came = self._receive()
         finally:
             self._in_batch = False
             if self._queued and not self._writing and not self.closed:
                 self._flush()
+        return came
 
-    def _receive(self) -> None:
+    def _receive(self) -> bool:
         shared, rest = self._pool.receive_buffer, self._rest
         if self._large is not None:
             target = self._large[self._large_have :]
@@ -263,13 +298,13 @@ class TcpTransport:
         try:
             count = self._socket.recv_into(target)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self.abort(f"receive: {error.strerror}")
-            return
+            return False
         if count == 0:
             self.abort("closed by the client")
-            return
+            return False
         if self._large is not None:
             self._large_have += count
             if self._large_have == len(self._large):
@@ -277,8 +312,9 @@ class TcpTransport:
                 wider, self._wider = self._wider, None
                 assert self._receiver is not None
                 self._receiver.frame_received(frame, wider)
-            return
+            return True
         self._take_frames(shared, len(rest) + count)
+        return True
 
     def _take_frames(self, received: memoryview, end: int) -> None:
         """Hand over every complete frame of what was received, as long as the peer takes our replies."""

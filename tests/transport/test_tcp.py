@@ -119,15 +119,20 @@ class Receiver:
 class Line:
     """A transport with its receiver on one end of a socket pair; the test holds the other end, `peer`."""
 
-    def __init__(self, send_buffer: int = 0) -> None:
+    def __init__(
+        self, send_buffer: int = 0, kind: Callable[[int], socket.socket] | None = None, pool: BufferPool | None = None
+    ) -> None:
         self.loop = StepLoop()
         ours, self.peer = socket.socketpair()
+        if kind is not None:
+            ours = kind(ours.detach())
+        self.socket = ours
         ours.setblocking(False)
         self.peer.setblocking(False)
         if send_buffer:
             ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self.receiver = Receiver()
-        self.transport = TcpTransport(cast("asyncio.AbstractEventLoop", self.loop), ours, BufferPool())
+        self.transport = TcpTransport(cast("asyncio.AbstractEventLoop", self.loop), ours, pool or BufferPool())
         self.transport.start(self.receiver)
 
     def feed(self, data: bytes) -> None:

@@ -1,0 +1,156 @@
+"""A busy client is waited for: how often a transport tries to receive behind a reply, and when it does not."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
+from smbserver.transport.tcp import IN_A_ROW, MOST_SKIPPED, TRIES
+
+from .test_tcp import Line, framed
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+FRAME = framed(b"a request")
+
+
+class CountedSocket(socket.socket):
+    """Counts what a transport asks of it; `before` happens before each receive."""
+
+    def __init__(self, fileno: int) -> None:
+        super().__init__(fileno=fileno)
+        self.receives = 0
+        self.before: Callable[[], object] = lambda: None
+
+    def recv_into(self, buffer: WriteableBuffer, nbytes: int = 0, flags: int = 0) -> int:
+        """As in the base class."""
+        self.receives += 1
+        self.before()
+        return super().recv_into(buffer, nbytes, flags)
+
+
+class CountedLine(Line):
+    """A line whose receiver answers everything; `event` is one readiness event with one request."""
+
+    socket: CountedSocket
+
+    def __init__(self, pool: BufferPool | None = None) -> None:
+        super().__init__(kind=CountedSocket, pool=pool)
+        self.receiver.answer = lambda frame: self.transport.send([bytes(frame)])
+
+    def event(self, data: bytes = FRAME) -> int:
+        """Let the transport find `data`; gives how often it received."""
+        self.peer.send(data)
+        before = self.socket.receives
+        self.loop.readers[self.socket.fileno()]()
+        return self.socket.receives - before
+
+    def events_until_tried(self) -> int:
+        """How many events, with a request each, pass without tries before one has them."""
+        count = 0
+        while self.event() == 1:
+            count += 1
+            self.read()
+        self.read()
+        return count
+
+
+@pytest.fixture
+def line() -> Iterator[CountedLine]:
+    made = CountedLine()
+    assert made.event() == 1  # the first request of a connection says nothing
+    yield made
+    made.close()
+
+
+def test_the_next_request_is_tried_for_and_not_for_long(line: CountedLine) -> None:
+    assert line.event() == 1 + TRIES
+
+
+def test_who_was_waited_for_in_vain_is_waited_for_less_and_less(line: CountedLine) -> None:
+    assert line.event() == 1 + TRIES
+    passed = [line.events_until_tried() for _ in range(MOST_SKIPPED.bit_length() + 2)]
+    assert passed == [min(1 << step, MOST_SKIPPED) for step in range(len(passed))]
+
+
+def test_a_quick_client_is_served_without_the_loop_and_earns_patience(line: CountedLine) -> None:
+    for _ in range(3):
+        line.events_until_tried()
+    line.events_until_tried()
+    assert line.events_until_tried() == 8
+    for _ in range(16):
+        assert line.event() == 1
+    sent = 0
+
+    def third_try() -> None:
+        nonlocal sent
+        if line.socket.receives % 3 == 0 and sent < 2:
+            sent += 1
+            line.peer.send(FRAME)
+
+    line.socket.before = third_try
+    frames = len(line.frames)
+    assert line.event() > TRIES
+    assert len(line.frames) == frames + 3
+    line.read()
+    assert line.events_until_tried() == 1
+
+
+def test_a_client_that_is_always_quicker_lets_the_loop_have_its_turn(line: CountedLine) -> None:
+    line.socket.before = lambda: line.peer.send(FRAME)
+    frames = len(line.frames)
+    assert line.event() == 1 + IN_A_ROW
+    assert frames < len(line.frames) <= frames + 2 + IN_A_ROW
+
+
+def test_nobody_is_waited_for_when_two_take_turns() -> None:
+    pool = BufferPool()
+    one, other = CountedLine(pool), CountedLine(pool)
+    for _ in range(3):
+        assert one.event() == 1
+        assert other.event() == 1
+    assert other.event() == 1 + TRIES
+    one.close()
+    other.close()
+
+
+def test_the_rest_of_a_large_frame_is_left_to_the_loop(line: CountedLine) -> None:
+    large = framed(bytes(RECEIVE_BUFFER))
+    assert line.event(large[:1000]) == 1
+    line.feed(large[1000:])
+    assert len(line.frames[-1]) == RECEIVE_BUFFER
+
+
+def test_who_does_not_take_replies_is_not_waited_for(line: CountedLine) -> None:
+    line.receiver.answer = lambda frame: line.transport.send([bytes(4 * RECEIVE_BUFFER)])
+    assert line.event() == 1
+    assert line.transport.owes
+    line.read()
+
+
+@pytest.mark.parametrize("end", ["pause", "close", "abort"])
+def test_who_has_ended_is_not_waited_for(line: CountedLine, end: str) -> None:
+    ends: dict[str, Callable[[], None]] = {
+        "pause": line.transport.pause,
+        "close": line.transport.close,
+        "abort": lambda: line.transport.abort("end"),
+    }
+    line.receiver.answer = lambda frame: ends[end]()
+    assert line.event() == 1
+    line.read()
+
+
+def test_an_end_that_is_found_while_trying_is_told_once(line: CountedLine) -> None:
+    def leave() -> None:
+        if line.socket.receives == 4:
+            line.peer.shutdown(socket.SHUT_WR)
+
+    line.socket.before = leave
+    assert line.event() == 3
+    line.loop.run()
+    assert line.receiver.reasons == ["closed by the client"]
