@@ -7,8 +7,8 @@ from unicodedata import normalize
 
 from hypothesis import strategies as st
 
-from smbserver.backend.posix.disk_names import encode_name
 from smbserver.backend.posix.own_attributes import is_own
+from smbserver.backend.posix.raw_names import encode_name
 from smbserver.nt.names import fold, fold_case
 
 READONLY: Final = 0x1

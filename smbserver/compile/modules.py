@@ -22,13 +22,12 @@ _WEAK: Final = "a class derived from one that is not compiled (Generic, threadin
 
 TEXT: Final = {
     "backend/base.py": "contracts only; a protocol that inherits from another cannot be compiled",
-    "backend/posix/disk_names.py": "patterns of lone surrogates, which no C string holds",
+    "backend/posix/raw_names.py": "patterns of lone surrogates, which no C string holds",
     "backend/posix/local_changes.py": "has an attribute whose name means something to the C compiler",
     "backend/posix/fs_user.py": _WEAK,
     "backend/posix/scan.py": "a generator that nobody closes; only one that is not compiled gives back what it holds",
     "connection/pending.py": _WEAK,
     "connection/steps.py": _WEAK,
-    "sharing/durable.py": _WEAK,
 }
 """Modules in those folders that stay text, and why. So does waiter.py, of the last kind."""
 

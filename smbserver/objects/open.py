@@ -28,7 +28,7 @@ from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
 from smbserver.sharing.channel_sequence import ChannelSequence
 from smbserver.sharing.deferred_write import DeferredWrite
-from smbserver.sharing.file_state import FileState, Gone
+from smbserver.sharing.file_state import FileState
 from smbserver.sharing.file_table import FileTable
 from smbserver.sharing.holder import Holder
 
@@ -272,43 +272,43 @@ class Open:
 
     def _end(self, files: FileTable) -> OSError | None:
         self.session = None
-        self.state.end_watch(self.holder, status.NOTIFY_CLEANUP)
+        state, holder = self.state, self.holder
+        if holder.watch is not None:
+            state.end_watch(holder, status.NOTIFY_CLEANUP)
         try:
-            if self.state.deferred is not None:
+            if state.deferred is not None:
                 self.end_deferral()
         except OSError as error:
             log.info("no write time at the close of %r: %s", "\\".join(self.path), error)
-        if self.delete_on_close and not self.state.delete_pending and not self.holder.unlinked:
-            self.state.set_delete(self.holder.path, self.backend, self.tree.acting)
-        if self.state.delete_pending and self.state.is_shared and (self.posix_delete or self._only_posix_stay()):
+        if self.delete_on_close and state.delete_path is None and not holder.unlinked:
+            state.set_delete(holder.path, self.backend, self.tree.acting)
+        if state.delete_path is not None and state.is_shared and (self.posix_delete or self._only_posix_stay()):
             self._unlink(files)
         if self.cursor is not None:
             if not self.cursor.is_in_use:  # else the request that uses it will end it
                 self.cursor.end()
             self.cursor = None
-        state = self.state
-        file = state.base or state
-        gone = files.leave(state, self.holder)
-        removed = gone is not Gone.NOTHING and self._remove(gone, file.delete_path)
+        gone = files.leave(state, holder)
+        if gone is not None and not self._remove(gone):
+            gone = None
         problem = None if self._running else self._close_handle()
-        if (removed or state.changes or file.changes) and not self.holder.unlinked:
-            self._report(files, gone if removed else Gone.NOTHING, file.delete_path)
-        if self.holder.has_written and not (removed and gone is Gone.FILE) and not self.holder.unlinked:
-            files.directory_leases.changed(self.backend, self.holder.path, self.holder)
-        self.holder.owner = None  # else the two would keep each other until the garbage collector comes
+        if (gone is not None or state.changes or (state.base or state).changes) and not holder.unlinked:
+            self._report(files, gone)
+        if holder.has_written and (gone is None or gone.base is not None) and not holder.unlinked:
+            files.directory_leases.changed(self.backend, holder.path, holder)
+        holder.owner = None  # else the two would keep each other until the garbage collector comes
         return problem
 
-    def _remove(self, gone: Gone, path: Path | None) -> bool:
-        """Whether what was to go with its last open is gone now."""
-        state = self.state if gone is Gone.STREAM else self.state.file
-        if gone is Gone.STREAM and state.stream == _RESOURCE:
+    def _remove(self, gone: FileState) -> bool:
+        """Whether the file or the stream that was to go with its last open is gone now."""
+        if gone.stream == _RESOURCE:
             return False  # macOS's server ignores that (vfs.fruit); its client empties a fork to be rid of it
         try:
-            if state.delete_as is None:
-                self._take_away(gone, path)
+            if gone.delete_as is None:
+                self._take_away(gone)
             else:
-                with state.delete_as:
-                    self._take_away(gone, path)
+                with gone.delete_as:
+                    self._take_away(gone)
         except (OSError, StatusError) as error:
             # The client is not told: CLOSE has no such answer. A directory that was filled meanwhile stays, and
             # the directory above may be gone (StatusError).
@@ -316,22 +316,22 @@ class Open:
             return False
         return True
 
-    def _take_away(self, gone: Gone, path: Path | None) -> None:
-        if gone is Gone.STREAM:
+    def _take_away(self, gone: FileState) -> None:
+        if gone.base is not None:
             self.handle.streams().remove(self.holder.stream)
-        elif path is not None:
-            self.backend.remove(path, self.handle.identity)
+        elif gone.delete_path is not None:
+            self.backend.remove(gone.delete_path, self.handle.identity)
 
-    def _report(self, files: FileTable, gone: Gone, path: Path | None) -> None:
+    def _report(self, files: FileTable, gone: FileState | None) -> None:
         """Tell the watches what the end of this open means, in the order of [MS-FSA] 2.1.5.5 phase 5."""
         if not files.watches.is_heard:
             self.state.changes = self.state.file.changes = 0
             return
-        if gone is Gone.FILE and path is not None:
-            removed = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), path)
+        if gone is not None and gone.base is None and gone.delete_path is not None:
+            removed = Change(ACTION_REMOVED, name_filter(self.handle.is_directory), gone.delete_path)
             files.watches.report(self.backend, (removed,), self.holder)
             return
-        if gone is Gone.STREAM:
+        if gone is not None and gone.base is not None:
             stream = stream_path(self.holder.path, self.holder.stream)
             files.watches.report(
                 self.backend, (Change(ACTION_REMOVED_STREAM, FILTER_STREAM_NAME, stream),), self.holder
@@ -341,7 +341,7 @@ class Open:
             change = Change(ACTION_MODIFIED, file.changes, self.holder.path)
             file.changes = 0
             files.watches.report_content(self.backend, change)
-        if self.state is not file and self.state.changes and gone is not Gone.STREAM:
+        if self.state is not file and self.state.changes and gone is not self.state:
             stream = stream_path(self.holder.path, self.holder.stream)
             change = Change(ACTION_MODIFIED_STREAM, self.state.changes, stream)
             self.state.changes = 0

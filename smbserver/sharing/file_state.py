@@ -3,7 +3,6 @@
 The state of the unnamed stream also stands for the file: it is there while any stream of it is open.
 """
 
-import enum
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Final
@@ -25,14 +24,6 @@ Identity = tuple[int, int]
 # What an open may hold without taking anything from the oplocks, from the leases of others ([MS-FSA] 2.1.4.12, OPEN).
 _PASSES_OPLOCKS: Final = access.FILE_READ_ATTRIBUTES | access.FILE_WRITE_ATTRIBUTES | access.SYNCHRONIZE
 _PASSES_LEASES: Final = _PASSES_OPLOCKS | access.READ_CONTROL
-
-
-class Gone(enum.IntEnum):
-    """What a last open leaves to be removed."""
-
-    NOTHING = 0
-    FILE = 1
-    STREAM = 2
 
 
 class FileState:

@@ -6,9 +6,9 @@ from smbserver.nt import status
 from smbserver.nt.names import Path, fold
 from smbserver.sharing.byte_locks import LockRegister
 from smbserver.sharing.caching import Cache, CacheKey, Outbox
+from smbserver.sharing.detached import CreateGuids, DetachedOpens
 from smbserver.sharing.directory_leases import DirectoryLeases
-from smbserver.sharing.durable import CreateGuids, DetachedOpens
-from smbserver.sharing.file_state import FileState, Gone, Identity
+from smbserver.sharing.file_state import FileState, Identity
 from smbserver.sharing.holder import Holder, is_below
 from smbserver.sharing.notify import WatchTable
 from smbserver.sharing.resizing import Resizes
@@ -24,8 +24,8 @@ class FileTable:
         self._last_oplock = 0
         self.outbox: Outbox = []
         self.resizes = Resizes()
-        self.detached: DetachedOpens[Holder] = DetachedOpens()
-        self.creates: CreateGuids[Holder] = CreateGuids()
+        self.detached = DetachedOpens()
+        self.creates = CreateGuids()
         self.locks = LockRegister()
         self.watches = WatchTable()
         self.directory_leases = DirectoryLeases(self.watches)
@@ -119,18 +119,20 @@ class FileTable:
         state.identity = identity
         self._states[identity] = state
 
-    def leave(self, state: FileState, holder: Holder) -> Gone:
-        """Remove an open. What is to be removed now, because it was the last one."""
+    def leave(self, state: FileState, holder: Holder) -> FileState | None:
+        """Remove an open. The file or stream that is to be removed now, because it was the last one."""
         if state.locks is not None:
             state.locks.release(holder)
         if holder.durability is not None:
             self.creates.remove(holder.durability.key, holder)
             self.detached.remove(holder.number)
-        self.release_cache(state, holder)
-        state.end_watch(holder, status.NOTIFY_CLEANUP)
+        if holder.cache is not None:
+            self.release_cache(state, holder)
+        if holder.watch is not None:
+            state.end_watch(holder, status.NOTIFY_CLEANUP)
         state.holders.remove(holder)
         if state.holders:
-            return Gone.NOTHING
+            return None
         if state.locks is not None:
             state.locks.end()
             state.locks = None
@@ -139,9 +141,9 @@ class FileTable:
             del file.streams[state.stream]
         if not file.holders and not file.streams:
             del self._states[file.identity]
-            if file.delete_pending:
-                return Gone.FILE
-        return Gone.STREAM if state is not file and state.delete_pending else Gone.NOTHING
+            if file.delete_path is not None:
+                return file
+        return state if state is not file and state.delete_pending else None
 
     def stream_renamed(self, state: FileState, name: str) -> None:
         """A named stream is called `name` from now on; "" makes it the unnamed one, which nobody has open."""

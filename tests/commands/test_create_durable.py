@@ -34,7 +34,7 @@ from conformance.client.protocol import (
 from conformance.client.session import File, Options, Tree
 from smbserver.commands.create_durable import MAX_TIMEOUT, TIMEOUT_UNASKED, TIMEOUT_V1
 from smbserver.nt import status
-from smbserver.sharing import durable
+from smbserver.sharing import detached
 from smbserver.wire import create_contexts, header
 from smbserver.wire.lock import EXCLUSIVE_LOCK, FAIL_IMMEDIATELY, UNLOCK
 from tests.conftest import MEMORY_FOLDER
@@ -366,7 +366,7 @@ def test_back_but_asked_first_for_less(world: World) -> None:
 
 
 def test_too_many_are_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(durable, "MAX_DETACHED_PER_CLIENT", 1)
+    monkeypatch.setattr(detached, "MAX_DETACHED_PER_CLIENT", 1)
     tree = world.tree(options=MINE)
     for number in range(3):
         create(tree, contexts.durable_v1(), name=f"file{number}").check()

@@ -5,7 +5,7 @@ import logging
 import os
 from typing import Final, NamedTuple
 
-from smbserver.backend.posix.disk_names import decode_name, encode_name
+from smbserver.backend.posix.raw_names import decode_name, encode_name
 from smbserver.nt.names import fold
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smbserver.backend.posix import PosixBackend, stream_attributes
-from smbserver.backend.posix.disk_names import STORE_NAME, decode_name
+from smbserver.backend.posix.disk_names import STORE_NAME
+from smbserver.backend.posix.raw_names import decode_name
 from smbserver.backend.posix.stream_attributes import MAX_DATA, MAX_NAME, MAX_STREAMS, NO_ROOM
 from smbserver.errors import StatusError
 from smbserver.nt import status
