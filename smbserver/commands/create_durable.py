@@ -22,8 +22,6 @@ MAX_TIMEOUT: Final = 300_000  # [MS-SMB2] 3.3.5.9.10
 
 _FIRST_WITH_V2: Final = 0x0300
 _FIRST_WITH_APP_VERSION: Final = 0x0311
-_V1: Final = (wire.DURABLE_REQUEST, wire.DURABLE_RECONNECT)
-_V2: Final = (wire.DURABLE_REQUEST_V2, wire.DURABLE_RECONNECT_V2)
 # Only an open with one of these can be replayed (3.3.5.9.10).
 _REPLAYABLE: Final = (
     access.FILE_READ_DATA | access.FILE_EXECUTE | access.FILE_WRITE_DATA | access.FILE_APPEND_DATA | access.DELETE
@@ -62,24 +60,25 @@ def durable_request(request: wire.CreateRequest, work: Work) -> DurableRequest |
     dialect = work.connection.dialect
     is_3 = dialect is not None and dialect.revision >= _FIRST_WITH_V2
     client = work.connection.client_guid
-    v1 = [name for name in _V1 if name in found]
-    v2 = [name for name in _V2 if name in found] if is_3 else []
-    if v2 and len(v1) + len(v2) > 1:
+    asks, comes_back = wire.DURABLE_REQUEST in found, wire.DURABLE_RECONNECT in found
+    asks_v2 = is_3 and wire.DURABLE_REQUEST_V2 in found
+    comes_back_v2 = is_3 and wire.DURABLE_RECONNECT_V2 in found
+    if (asks_v2 and (asks or comes_back)) or (comes_back_v2 and (asks or comes_back or asks_v2)):
         raise StatusError(status.INVALID_PARAMETER)
-    if wire.DURABLE_RECONNECT in v1:  # a request beside it is ignored (3.3.5.9.7)
+    if comes_back:  # a request beside it is ignored (3.3.5.9.7)
         wanted = contexts.decode_durable_reconnect(found[wire.DURABLE_RECONNECT])
         return DurableRequest(1, CreateKey(client, NO_GUID), reconnects=wanted.persistent_id)
-    if wire.DURABLE_RECONNECT_V2 in v2:
+    if comes_back_v2:
         again = contexts.decode_durable_reconnect_v2(found[wire.DURABLE_RECONNECT_V2])
         if again.flags & contexts.DHANDLE_FLAG_PERSISTENT:
             raise StatusError(status.INVALID_PARAMETER)  # no open is persistent here
         return DurableRequest(2, CreateKey(client, again.create_guid), reconnects=again.persistent_id)
     instance = _app_instance(found, dialect.revision) if dialect is not None and is_3 else None
-    if wire.DURABLE_REQUEST_V2 in v2:
+    if asks_v2:
         asked = contexts.decode_durable_request_v2(found[wire.DURABLE_REQUEST_V2])
         return DurableRequest(2, CreateKey(client, asked.create_guid), asked.timeout, None, instance)
-    if wire.DURABLE_REQUEST in v1 or instance is not None:
-        return DurableRequest(1 if v1 else 0, CreateKey(client, NO_GUID), app_instance=instance)
+    if asks or instance is not None:
+        return DurableRequest(1 if asks else 0, CreateKey(client, NO_GUID), app_instance=instance)
     return None
 
 
@@ -199,7 +198,7 @@ def durable_response(durable: DurableRequest, opened: Open) -> list[tuple[bytes,
         return []
     if durable.version == 1:
         return [(wire.DURABLE_REQUEST, contexts.DURABLE_RESPONSE_DATA)]
-    return [(wire.DURABLE_REQUEST_V2, contexts.DurableResponseV2(durability.timeout, 0).encode())]
+    return [(wire.DURABLE_REQUEST_V2, contexts.encode_durable_response_v2(durability.timeout, 0))]
 
 
 def displace(durable: DurableRequest, work: Work, tree: Tree, identity: Identity, stream: str) -> None:

@@ -1,11 +1,15 @@
 """The one way to take a field of variable place out of a message: checked, never shortened. And text, both ways."""
 
+from builtins import memoryview  # a compiled module looks for its constants' types among its names
 from codecs import utf_16_le_decode, utf_16_le_encode
 from collections.abc import Iterator
 from struct import Struct
+from typing import Final
 
 from smbserver.errors import WireError
 from smbserver.wire.header import SIZE as HEADER_SIZE
+
+_NOTHING: Final = memoryview(b"")
 
 
 def field(message: memoryview, offset: int, length: int, fixed_end: int) -> memoryview:
@@ -15,19 +19,19 @@ def field(message: memoryview, offset: int, length: int, fixed_end: int) -> memo
     may have any offset: clients leave it 0 or point anywhere.
     """
     if length == 0:
-        return message[:0]
+        return _NOTHING
     if offset < fixed_end or offset + length > len(message):
         raise WireError(f"field of {length} bytes at {offset} in a message of {len(message)}")
     return message[offset : offset + length]
 
 
-def part(structure: bytes, offset: int, length: int, fixed_end: int) -> bytes:
-    """As `field`, of a small structure that was copied."""
+def part(whole: bytes, start: int, end: int, offset: int, length: int, fixed_end: int) -> bytes:
+    """As `field`, of the structure between `start` and `end` of bytes that were copied."""
     if length == 0:
         return b""
-    if offset < fixed_end or offset + length > len(structure):
-        raise WireError(f"field of {length} bytes at {offset} in a structure of {len(structure)}")
-    return structure[offset : offset + length]
+    if offset < fixed_end or start + offset + length > end:
+        raise WireError(f"field of {length} bytes at {offset} in a structure of {end - start}")
+    return whole[start + offset : start + offset + length]
 
 
 def text(raw: memoryview) -> str:

@@ -17,6 +17,8 @@ OPLOCK_LEVEL_LEASE: Final = 0xFF
 REQUEST: Final = Struct("<HBBIQQIIIIIHHII")
 RESPONSE: Final = Struct("<HBBIQQQQQQIIQQII")
 CONTEXT = Struct("<IHHHHI")
+_CONTEXT_SIZE: Final = CONTEXT.size
+_PADDING: Final = tuple(bytes(count) for count in range(8))
 MAX_CONTEXTS: Final = 32  # a dozen kinds exist
 MAX_CONTEXT_BYTES: Final = 144 * 1024  # a security descriptor and an EA list at their largest, and the small ones
 
@@ -157,40 +159,45 @@ def decode_contexts(chain: memoryview) -> dict[bytes, bytes]:
         raise WireError("create contexts too large")
     contexts: dict[bytes, bytes] = {}
     whole = bytes(chain)
-    offset = 0
+    offset, room = 0, len(whole)
     for _ in range(MAX_CONTEXTS):
-        room = len(whole) - offset
-        if room < CONTEXT.size:
+        if room < _CONTEXT_SIZE:
             raise WireError("create context cut short")
         following, name_offset, name_length, _, data_offset, data_length = CONTEXT.unpack_from(whole, offset)
-        if following and (following % 8 or following < CONTEXT.size or following >= room):
+        if following and (following & 7 or following < _CONTEXT_SIZE or following >= room):
             raise WireError("create context chain does not move forward")
-        context = whole[offset : offset + (following or room)]
-        name = part(context, name_offset, name_length, CONTEXT.size)
-        data = part(context, data_offset, data_length, CONTEXT.size)
-        if len(name) < 4:
+        end = offset + (following or room)
+        name = part(whole, offset, end, name_offset, name_length, _CONTEXT_SIZE)
+        data = part(whole, offset, end, data_offset, data_length, _CONTEXT_SIZE)
+        if name_length < 4:
             raise WireError("create context without a name")
-        contexts.setdefault(name, data)
+        if name not in contexts:
+            contexts[name] = data
         if not following:
             return contexts
-        offset += following
+        offset, room = end, room - following
     raise WireError("too many create contexts")
 
 
 def encode_contexts(contexts: list[tuple[bytes, bytes]]) -> bytes:
     """A chain of contexts for a reply: names at 16, data 8-aligned."""
-    encoded = []
-    for index, (name, data) in enumerate(contexts):
-        name_end = CONTEXT.size + len(name)
-        data_offset = name_end + -name_end % 8 if data else 0
-        size = (data_offset or name_end) + len(data)
-        last = index + 1 == len(contexts)
-        padded = size if last else size + -size % 8
-        entry = CONTEXT.pack(0 if last else padded, CONTEXT.size, len(name), 0, data_offset, len(data)) + name
+    parts: list[bytes] = []
+    left = len(contexts)
+    for name, data in contexts:
+        left -= 1
+        end = _CONTEXT_SIZE + len(name)
+        data_offset = 0
+        before = after = b""
         if data:
-            entry = entry.ljust(data_offset, b"\0") + data
-        encoded.append(entry.ljust(padded, b"\0"))
-    return b"".join(encoded)
+            before = _PADDING[-end & 7]
+            data_offset = end + len(before)
+            end = data_offset + len(data)
+        if left:  # the last one leads nowhere, and its end is the end
+            after = _PADDING[-end & 7]
+            end += len(after)
+        parts += (CONTEXT.pack(end if left else 0, _CONTEXT_SIZE, len(name), 0, data_offset, len(data)), name)
+        parts += (before, data, after)
+    return b"".join(parts)
 
 
 class CreateResponse(NamedTuple):

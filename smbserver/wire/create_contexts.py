@@ -36,22 +36,27 @@ def _whole(data: bytes, layout: Struct, name: str) -> None:
         raise WireError(f"{name} of {len(data)} bytes, {layout.size} needed")
 
 
-class Lease(NamedTuple):
-    """RqLs in both directions (2.2.13.2.8, 2.2.13.2.10, 2.2.14.2.10, 2.2.14.2.11).
+class Lease:
+    """RqLs in both directions (2.2.13.2.8, 2.2.13.2.10, 2.2.14.2.10, 2.2.14.2.11). Nobody changes one.
 
     Version 1 has neither `parent_key` nor `epoch`: they are zero then.
     """
 
-    version: int
-    key: bytes
-    state: int
-    flags: int
-    parent_key: bytes = NO_PARENT
-    epoch: int = 0
+    __slots__ = ("epoch", "flags", "key", "parent_key", "state", "version")
+
+    def __init__(
+        self, version: int, key: bytes, state: int, flags: int, parent_key: bytes = NO_PARENT, epoch: int = 0
+    ) -> None:
+        self.version = version
+        self.key = key
+        self.state = state
+        self.flags = flags
+        self.parent_key = parent_key
+        self.epoch = epoch
 
     def encode(self) -> bytes:
         """See `encode_lease`."""
-        return encode_lease(*self)
+        return encode_lease(self.version, self.key, self.state, self.flags, self.parent_key, self.epoch)
 
 
 def encode_lease(version: int, key: bytes, state: int, flags: int, parent_key: bytes, epoch: int) -> bytes:
@@ -88,12 +93,15 @@ def decode_durable_reconnect(data: bytes) -> DurableReconnect:
     return DurableReconnect._make(DURABLE_RECONNECT.unpack(data))
 
 
-class DurableRequestV2(NamedTuple):
+class DurableRequestV2:
     """DH2Q: make the open durable (2.2.13.2.11). `timeout` is milliseconds, 0 leaves it to the server."""
 
-    timeout: int
-    flags: int
-    create_guid: bytes
+    __slots__ = ("create_guid", "flags", "timeout")
+
+    def __init__(self, timeout: int, flags: int, create_guid: bytes) -> None:
+        self.timeout = timeout
+        self.flags = flags
+        self.create_guid = create_guid
 
     def encode(self) -> bytes:
         """The data."""
@@ -133,8 +141,13 @@ class DurableResponseV2(NamedTuple):
     flags: int
 
     def encode(self) -> bytes:
-        """The data."""
-        return DURABLE_RESPONSE_V2.pack(*self)
+        """See `encode_durable_response_v2`."""
+        return encode_durable_response_v2(self.timeout, self.flags)
+
+
+def encode_durable_response_v2(timeout: int, flags: int) -> bytes:
+    """The data of a DurableResponseV2."""
+    return DURABLE_RESPONSE_V2.pack(timeout, flags)
 
 
 def decode_durable_response_v2(data: bytes) -> DurableResponseV2:

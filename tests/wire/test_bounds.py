@@ -33,15 +33,25 @@ def test_an_empty_field_may_be_anywhere(offset: int) -> None:
 
 
 @quick
-@given(st.binary(max_size=30), st.integers(0, 40), st.integers(0, 40), st.integers(0, 30))
-def test_a_part_is_what_a_field_would_be(data: bytes, offset: int, length: int, fixed: int) -> None:
+@given(
+    st.binary(max_size=30),
+    st.integers(0, 40),
+    st.integers(0, 40),
+    st.integers(0, 30),
+    st.binary(max_size=9),
+    st.binary(max_size=9),
+)
+def test_a_part_is_what_a_field_would_be(
+    data: bytes, offset: int, length: int, fixed: int, before: bytes, behind: bytes
+) -> None:
+    whole, start, end = before + data + behind, len(before), len(before) + len(data)
     try:
         expected = bytes(bounds.field(memoryview(data), offset, length, fixed))
     except WireError:
         with pytest.raises(WireError):
-            bounds.part(data, offset, length, fixed)
+            bounds.part(whole, start, end, offset, length, fixed)
     else:
-        assert bounds.part(data, offset, length, fixed) == expected
+        assert bounds.part(whole, start, end, offset, length, fixed) == expected
 
 
 def test_text_keeps_lone_surrogates() -> None:

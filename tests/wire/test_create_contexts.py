@@ -29,11 +29,24 @@ def _response(body: bytes, name: bytes) -> bytes:
     return create.decode_contexts(memoryview(create.decode_response(message(body)).contexts))[name]
 
 
+FIELDS = {
+    wire.Lease: ("version", "key", "state", "flags", "parent_key", "epoch"),
+    wire.DurableRequestV2: ("timeout", "flags", "create_guid"),
+}
+"""Of those that are no tuples and do not compare."""
+
+
+def fields(value: object) -> object:
+    """What compares."""
+    names = FIELDS.get(type(value))
+    return value if names is None else tuple(getattr(value, name) for name in names)
+
+
 def test_captured_leases() -> None:
     asked = _request(captured.CREATE_LEASE_REQUEST, create.REQUEST_LEASE)
     granted = _response(captured.CREATE_LEASE_RESPONSE, create.REQUEST_LEASE)
-    assert wire.decode_lease(asked) == wire.Lease(2, KEY, 1, 0, wire.NO_PARENT, 0x4711)
-    assert wire.decode_lease(granted) == wire.Lease(2, KEY, 1, 0, wire.NO_PARENT, 0x4712)
+    assert fields(wire.decode_lease(asked)) == (2, KEY, 1, 0, wire.NO_PARENT, 0x4711)
+    assert fields(wire.decode_lease(granted)) == (2, KEY, 1, 0, wire.NO_PARENT, 0x4712)
     assert wire.decode_lease(granted).encode() == granted
 
 
@@ -42,7 +55,7 @@ def test_captured_durable_handle() -> None:
     asked = _request(captured.CREATE_DURABLE_REQUEST, create.DURABLE_REQUEST_V2)
     granted = _response(captured.CREATE_DURABLE_RESPONSE, create.DURABLE_REQUEST_V2)
     back = _request(captured.CREATE_RECONNECT_REQUEST, create.DURABLE_RECONNECT_V2)
-    assert wire.decode_durable_request_v2(asked) == wire.DurableRequestV2(0xFFFFFFFF, 0, guid)
+    assert fields(wire.decode_durable_request_v2(asked)) == (0xFFFFFFFF, 0, guid)
     assert wire.decode_durable_response_v2(granted) == wire.DurableResponseV2(300_000, 0)
     assert wire.decode_durable_reconnect_v2(back) == wire.DurableReconnectV2(0x0EE123EE, 0x03F336CF, guid, 0)
 
@@ -80,13 +93,13 @@ def test_captured_durable_handle() -> None:
             "1800 0000 00000000 0100000000000000 0200000000000000",
         ),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, tuple) else "",
+    ids=lambda value: "" if isinstance(value, str) or callable(value) else type(value).__name__,
 )
 def test_golden_and_every_other_length(value: wire.Lease | wire.DurableReconnect, decode: Decode, data: str) -> None:
     """Each layout from the field table of its section; a length that is not its own is refused."""
     raw = bytes.fromhex(data)
     assert value.encode() == raw
-    assert decode(raw) == value
+    assert fields(decode(raw)) == fields(value)
     for length in {*range(len(raw)), len(raw) + 1} - {32 if decode is wire.decode_lease else -1}:
         with pytest.raises(WireError):
             decode((raw + b"\0")[:length])
@@ -119,7 +132,7 @@ def test_wrong_sizes_are_refused(decode: Decode, data: bytes) -> None:
 @quick
 @given(LEASES)
 def test_lease_round_trip(lease: wire.Lease) -> None:
-    assert wire.decode_lease(lease.encode()) == lease
+    assert fields(wire.decode_lease(lease.encode())) == fields(lease)
 
 
 @quick
