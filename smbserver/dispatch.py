@@ -304,6 +304,8 @@ def _inherit(work: Work, compound: Compound) -> None:
         raise StatusError(status.INVALID_PARAMETER)  # the one before found no session to go on with
     work.session_id = previous.session_id
     work.tree_id = previous.tree_id
+    if previous.command == header.CREATE:
+        work.looked = previous.looked
 
 
 def _find_open(work: Work, compound: Compound, offset: int, related: bool) -> Open:

@@ -104,7 +104,7 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
         (read, "signed", 86),
         (read, "sealed", 87),
         (write, "plain", 72),
-        (look, "plain", 274),
+        (look, "plain", 258),
     ],
 )
 def test_calls_per_frame(

@@ -16,7 +16,7 @@ from tests.system_calls import ENTRIES, KINDS, REPEATS, CannotTraceError, counts
 LIMITS = {
     "read": 1,  # 4 KiB of an open file
     "write": 1,
-    "look": 10,  # open, attributes, close, in one frame
+    "look": 8,  # open, attributes, close, in one frame
     "make": 14,  # a new file, 1 KiB, close
     "delete": 15,  # open to delete, close
     "list": 14 + 2 * ENTRIES,  # from the start, with the short attributes of each entry

@@ -136,6 +136,7 @@ def _opened(
     opened.session = session
     session.opens[opened.volatile_id] = opened
     work.opened = opened
+    work.looked = meta
     if action != attributes.OPENED:
         report_created(work.connection.server.files.watches, opened, action)
     level, told = caching_response(opened)

@@ -4,6 +4,7 @@ from typing import Final
 
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
+from smbserver.nt.metadata import Metadata
 from smbserver.nt.short_names import short_name
 from smbserver.objects.open import Open
 from smbserver.wire import file_info
@@ -15,8 +16,11 @@ _HAVE_FILE_ID: Final = (file_info.INTERNAL, file_info.ALL, file_info.ID)
 _HAVE_EA_SIZE: Final = (file_info.EA, file_info.ALL)  # it costs a look of its own
 
 
-def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
-    """The bytes of the class. Raises StatusError INVALID_INFO_CLASS, ACCESS_DENIED, OBJECT_NAME_NOT_FOUND."""
+def query_file(request: wire.QueryInfoRequest, opened: Open, looked: Metadata | None) -> bytes:
+    """The bytes of the class; `looked` is the file's metadata where the caller has it (see `Work.looked`).
+
+    Raises StatusError INVALID_INFO_CLASS, ACCESS_DENIED, OBJECT_NAME_NOT_FOUND.
+    """
     info_class = request.file_info_class
     if info_class not in file_info.FIXED_SIZE:
         known = info_class in file_info.QUERY_UNSUPPORTED
@@ -30,12 +34,12 @@ def query_file(request: wire.QueryInfoRequest, opened: Open) -> bytes:
         opened.granted,
         opened.mode,
         opened.position,
-        opened.state.delete_pending or opened.holder.unlinked,
+        opened.state.delete_path is not None or opened.holder.unlinked,
         short_name(last) if info_class == file_info.ALTERNATE_NAME else "",
         opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
         opened.backend.serial_number,
     )
-    meta = opened.metadata()
+    meta = opened.metadata() if looked is None else looked
     if info_class in _HAVE_FILE_ID:
         shown = opened.shown_file_id(meta)
         if shown != meta.file_id:

@@ -39,7 +39,9 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     opened = work.need_open()
     dialect = work.connection.dialect
     room = request.output_buffer_length
-    size = max(room, len(request.input))
+    size = len(request.input)
+    if size < room:
+        size = room
     if dialect is None or size > dialect.max_size:
         raise StatusError(status.INVALID_PARAMETER)
     work.check_charge(size)
@@ -56,7 +58,7 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
             raise StatusError(status.NOT_SUPPORTED)  # likewise
         if opened.is_posix and request.file_info_class == posix.INFORMATION:
             return _fit(posix_file(opened), posix.FILE_SIZE, room)
-        return _fit(query_file(request, opened), file_info.FIXED_SIZE[request.file_info_class], room)
+        return _fit(query_file(request, opened, work.looked), file_info.FIXED_SIZE[request.file_info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
         if opened.is_posix and request.file_info_class == posix.INFORMATION:
             return _fit(posix_volume(opened), posix.VOLUME_SIZE, room)
@@ -112,4 +114,4 @@ def _pipe(request: wire.QueryInfoRequest, opened: Open, pipe: PipeHandle) -> Rep
         raise StatusError(status.NOT_SUPPORTED)
     if info_class not in _PIPE_CLASSES:
         raise StatusError(status.INVALID_INFO_CLASS)
-    return _fit(query_file(request, opened), file_info.FIXED_SIZE[info_class], room)
+    return _fit(query_file(request, opened, None), file_info.FIXED_SIZE[info_class], room)

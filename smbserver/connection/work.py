@@ -8,6 +8,7 @@ from smbserver.connection.pending import Pending
 from smbserver.crypto.signing import Signer
 from smbserver.errors import StatusError
 from smbserver.nt import status
+from smbserver.nt.metadata import Metadata
 from smbserver.nt.token import Token
 from smbserver.objects.open import Open
 from smbserver.objects.session import Session
@@ -101,6 +102,7 @@ class Work:
         "credits_requested",
         "failure",
         "flags",
+        "looked",
         "message",
         "message_id",
         "next_command",
@@ -146,6 +148,9 @@ class Work:
         self.tree: Tree | None = None
         self.opened: Open | None = None
         self.pending: Pending[object] | None = None
+        # What CREATE has seen of its file, for the request right behind it in the same frame, and for no other: that
+        # one was here before the look.
+        self.looked: Metadata | None = None
 
     @property
     def header_async_id(self) -> int:

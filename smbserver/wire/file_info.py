@@ -184,6 +184,7 @@ def network_open(meta: Metadata) -> bytes:
 def all_information(meta: Metadata, view: OpenView) -> bytes:
     """FileAllInformation (2.4.2): nine classes in a row; the name comes last and may be cut."""
     raw = raw_text("\\" + view.name)
+    links = meta.number_of_links - view.delete_pending
     fixed = _ALL.pack(
         meta.creation_time,
         meta.last_access_time,
@@ -192,7 +193,7 @@ def all_information(meta: Metadata, view: OpenView) -> bytes:
         meta.attributes,
         meta.allocation_size,
         meta.end_of_file,
-        max(meta.number_of_links - view.delete_pending, 0),
+        links if links > 0 else 0,
         view.delete_pending,
         meta.is_directory,
         meta.file_id,

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from struct import unpack_from
+from struct import pack, unpack_from
 
 import pytest
 
 from conformance.client import commands, queries
+from conformance.client.message import Request
 from conformance.client.protocol import (
+    CREATE_NEW,
     GENERIC_READ,
+    GENERIC_WRITE,
     INFO_FILE,
     INFO_FILESYSTEM,
     INFO_QUOTA,
     INFO_SECURITY,
+    OPEN,
     READ_ATTRIBUTES,
     READ_DATA,
+    RELATED_FILE_ID,
     SMB_2_1,
     SMB_3_0_2,
     SMB_3_1_1,
 )
-from conformance.client.session import File, Options
+from conformance.client.session import File, Options, Tree
 from smbserver.nt import status
 from smbserver.nt.names import is_short
 from tests.harness import World
@@ -44,7 +49,9 @@ FILE_CLASSES = [
     (48, 8, 4 + 8),
     (59, 24, 24),
 ]
+STANDARD = 5
 STREAM = 22
+STANDARD_OF_IT = queries.query_info(RELATED_FILE_ID, INFO_FILE, STANDARD, 100)
 FILE_SYSTEM_CLASSES = [
     (1, 24, 18 + 8),
     (3, 24, 24),
@@ -195,3 +202,34 @@ def test_a_file_that_is_going_says_so(world: World, file: File) -> None:
     going.set(INFO_FILE, 13, b"\1")
     assert unpack_from("<QQIBB", asked(file, INFO_FILE, 5, 24)[1])[2:] == (0, 1, 0)
     assert file.tree.call(commands.close(going.file_id)).status == 0
+
+
+def standard_sizes(tree: Tree, items: list[Request]) -> list[int]:
+    """EndOfFile of each FileStandardInformation among the requests of one frame."""
+    replies = [reply.check() for reply in tree.call_compound(items)]
+    pairs = zip(replies, items, strict=True)
+    return [unpack_from("<8xQ", queries.decode_buffer(reply))[0] for reply, item in pairs if item is STANDARD_OF_IT]
+
+
+def test_a_query_right_behind_its_create_tells_what_is_true_when_they_came(world: World) -> None:
+    """CREATE has asked the disk for both; what stands between them is seen, and so is what comes between frames."""
+    path = world.data / "file"
+    path.write_bytes(bytes(5))
+    tree = world.tree()
+    create = commands.create("file", access=GENERIC_READ | GENERIC_WRITE, disposition=OPEN)
+    write = commands.write(RELATED_FILE_ID, 0, bytes(9))
+    cut = queries.set_info(RELATED_FILE_ID, INFO_FILE, 20, pack("<Q", 3))
+    query = STANDARD_OF_IT
+    assert standard_sizes(tree, [create, query, query]) == [5, 5]
+    assert standard_sizes(tree, [create, query, write, query]) == [5, 9]
+    assert standard_sizes(tree, [create, cut, query]) == [3]
+    file = tree.open("file")
+    path.write_bytes(bytes(7))
+    assert unpack_from("<8xQ", file.query(INFO_FILE, STANDARD)) == (7,)
+    assert standard_sizes(tree, [create, query]) == [7]
+
+
+def test_a_query_right_behind_the_create_of_a_new_file(world: World) -> None:
+    create = commands.create("new", access=GENERIC_READ | GENERIC_WRITE, disposition=CREATE_NEW)
+    write = commands.write(RELATED_FILE_ID, 0, bytes(9))
+    assert standard_sizes(world.tree(), [create, STANDARD_OF_IT, write, STANDARD_OF_IT]) == [0, 9]
