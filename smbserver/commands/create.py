@@ -51,7 +51,6 @@ from smbserver.commands.create_durable import (
 from smbserver.commands.create_ea import check_knowledge, requested_eas
 from smbserver.commands.create_links import check_link, stopped_on_symlink
 from smbserver.commands.create_names import is_quota_file, wanted_path
-from smbserver.commands.create_overwrite import MustEmpty, allocate, empty, finish_overwrite
 from smbserver.commands.create_posix import (
     deletes_readonly,
     is_posix,
@@ -61,6 +60,7 @@ from smbserver.commands.create_posix import (
     wanted_mode,
 )
 from smbserver.commands.create_response import create_response
+from smbserver.commands.create_size import MustResize, allocate, finish_overwrite, large_room, resize_first
 from smbserver.commands.create_stream import apply_kind, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
 from smbserver.commands.resize import is_long_cut
@@ -83,7 +83,6 @@ from smbserver.wire import create as wire
 T = TypeVar("T")
 
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
-_EMPTIES: Final = (attributes.SUPERSEDED, attributes.OVERWRITTEN)
 _TRIES: Final = 3  # when a local program swaps the file between look and open
 
 
@@ -114,8 +113,8 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
             opened, action, meta = _open_file(request, work, tree, tree.share.backend, durable)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
-        except MustEmpty as large:
-            pending = empty(work, tree, large.opened, partial(_answer_emptied, request, work, tree, durable, large))
+        except MustResize as large:
+            pending = resize_first(work, tree, large, partial(_answer_resized, request, work, tree, durable, large))
             _hold_replays(pending.waiter, work, durable)
             return pending
     return _opened(request, work, tree, durable, opened, action, meta)
@@ -149,12 +148,11 @@ def _opened(
     return Reply([create_response(request, opened, action, meta, level, told)])
 
 
-def _answer_emptied(
-    request: wire.CreateRequest, work: Work, tree: Tree, durable: DurableRequest | None, large: MustEmpty
+def _answer_resized(
+    request: wire.CreateRequest, work: Work, tree: Tree, durable: DurableRequest | None, large: MustResize
 ) -> Reply:
     meta = large.finish()
-    action = ACTION_OF[request.create_disposition]
-    return _opened(request, work, tree, durable, large.opened, action, meta)
+    return _opened(request, work, tree, durable, large.opened, large.action, meta)
 
 
 def _again(asked: wire.CreateRequest, work: Work) -> Callable[[], Reply | Pending[None] | Pending[Reply]]:
@@ -279,30 +277,33 @@ def _open(
         except BaseException:
             handle.close()
             raise
-        if action in _EMPTIES and found is not None and not stream.name and is_long_cut(found, 0):
-            raise MustEmpty(opened, partial(_after_cut, request, work, tree, opened, caching))
-        _enter_caches(work, opened, meta, caching)
-        if found is None and stream.name:
-            report_made(work.connection.server.files.watches, opened)
+        if action != attributes.OPENED:
+            cuts = action != attributes.CREATED and found is not None and not stream.name and is_long_cut(found, 0)
+            room = large_room(request, handle)
+            if cuts or room:
+                rest = partial(finish_overwrite, request, tree, backend, handle, located.path, opened.state)
+                finish = partial(_finish_resized, work, opened, caching, found is None)
+                raise MustResize(opened, action, rest if cuts else None, room, finish)
+        _finish(work, opened, meta, caching, found is None)
     finally:
         located.close()
     return opened, action, meta if opened.state.deferred is None else opened.shown(meta)
 
 
-def _after_cut(
-    request: wire.CreateRequest, work: Work, tree: Tree, opened: Open, caching: CachingRequest | None
-) -> Metadata:
-    """Goes on behind the cut: what was looked at before it is not looked at again."""
-    finish_overwrite(request, tree, opened.backend, opened.handle, opened.path, opened.state)
+def _finish_resized(work: Work, opened: Open, caching: CachingRequest | None, is_new: bool) -> Metadata:
+    """Goes on behind the thread: what was looked at before it is not looked at again."""
     meta = opened.handle.metadata()
-    _enter_caches(work, opened, meta, caching)
-    return meta
+    _finish(work, opened, meta, caching, is_new)
+    return opened.shown(meta)
 
 
-def _enter_caches(work: Work, opened: Open, meta: Metadata, caching: CachingRequest | None) -> None:
+def _finish(work: Work, opened: Open, meta: Metadata, caching: CachingRequest | None, is_new: bool) -> None:
+    """`is_new`: so is the file, of which this may be a stream."""
     opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
     if caching is not None:
         grant(caching, work, opened)
+    if is_new and opened.holder.stream:
+        report_made(work.connection.server.files.watches, opened)
 
 
 def _open_existing(

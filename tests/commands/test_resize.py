@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from pathlib import Path
 from struct import pack, unpack_from
 
 import pytest
@@ -27,12 +28,15 @@ from conformance.client.protocol import (
     NoAnswer,
 )
 from conformance.client.session import File, Tree
+from smbserver.backend.memory import MemoryBackend
 from smbserver.backend.posix.handle import PosixHandle
+from smbserver.backend.size_limit import SizeLimited
 from smbserver.commands.resize import LARGE
 from smbserver.nt import status
 from smbserver.nt.metadata import Metadata
+from smbserver.objects.share import Share
 from smbserver.waiter import Waiter
-from tests.harness import World
+from tests.harness import START, World
 
 SIZE = LARGE + 4096
 ALLOCATION, END_OF_FILE, STANDARD = 19, 20, 5
@@ -453,3 +457,93 @@ def test_the_size_is_looked_at_once(world: World, tree: Tree, large: str, monkey
     monkeypatch.setattr(PosixHandle, "metadata", counted)
     tree.call(end_of_file(file, 10)).check()
     assert len(looks) == 1
+
+
+# --- room asked for by CREATE ---
+
+
+def with_room(name: str, room: int, disposition: int = OVERWRITE_IF, options: int = 0) -> Request:
+    context = (b"AlSi", pack("<Q", room))
+    return commands.create(name, access=GENERIC_ALL, disposition=disposition, options=options, contexts=[context])
+
+
+@pytest.mark.parametrize(("name", "calls"), [("new", 1), ("large", 2), ("small", 1), ("new:stream", 1)])
+def test_much_room_is_reserved_by_a_thread(world: World, tree: Tree, large: str, name: str, calls: int) -> None:
+    (world.data / "small").write_bytes(b"1")
+    world.runtime.hold_offloaded = True
+    message_id = tree.submit(with_room(name, LARGE))
+    for _ in range(calls):
+        assert answered(tree) == []
+        assert world.runtime.offloaded == 1
+        world.runtime._offloaded.popleft()()
+    created = commands.decode_create(tree.session.connection.wait(message_id).check())
+    assert created.end_of_file == 0
+    assert created.allocation_size in (0, LARGE)  # not every file system reserves
+    world.runtime.hold_offloaded = False
+    File(tree, created).write(0, b"data")
+    tree.call(with_room(name, 4096)).check()  # little is reserved at once
+
+
+@pytest.mark.parametrize("name", ["new", "large", "small"])
+@pytest.mark.parametrize("options", [0, 0x1000])
+def test_there_is_no_such_room(
+    world: World, tree: Tree, large: str, monkeypatch: pytest.MonkeyPatch, name: str, options: int
+) -> None:
+    """What was not there is not there then; what was stays, empty, also when it was to go with the close."""
+    (world.data / "small").write_bytes(b"1")
+    monkeypatch.setattr(PosixHandle, "allocate", failing(errno.ENOSPC))
+    watched = tree.open("", options=DIRECTORY_FILE)
+    watching = tree.submit(queries.change_notify(watched.file_id, completion_filter=0x1))  # names
+    reply = tree.call(with_room(name, LARGE, options=options))
+    assert reply.status == status.DISK_FULL
+    assert (world.data / name).exists() is (name != "new")
+    assert watching not in answered(tree)
+    assert not world.state.files.resizes.under_way
+    watched.close()
+    assert not len(world.state.files)
+
+
+def test_a_refused_overwrite_deletes_nothing(
+    world: World, tree: Tree, large: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PosixHandle, "truncate", failing(errno.EIO))
+    request = commands.create("large", access=GENERIC_ALL, disposition=OVERWRITE, options=0x1000)
+    assert tree.call(request).status == status.IO_DEVICE_ERROR
+    assert (world.data / "large").stat().st_size == SIZE
+
+
+def test_the_client_of_a_new_file_goes(world: World, tree: Tree) -> None:
+    world.runtime.hold_offloaded = True
+    tree.submit(with_room("new", LARGE))
+    tree.session.close()
+    world.runtime.run_offloaded()
+    assert not (world.data / "new").exists()
+    assert not len(world.state.files)
+
+
+@pytest.mark.parametrize("kind", ["memory", "limited"])
+def test_other_stores(share_folder: Path, kind: str) -> None:
+    """One that keeps everything in memory, and one with a limit, whose account is right behind a thread too."""
+    memory = MemoryBackend(lambda: START)
+    store = memory if kind == "memory" else SizeLimited(memory, SIZE * 2, memory.measure, lambda: START)
+    world = World(share_folder, shares=[Share("data", store)])
+    try:
+        tree = world.tree()
+        file = tree.create("large")
+        file.write(0, bytes(SIZE))
+        world.runtime.hold_offloaded = True
+        cutting = tree.submit(end_of_file(file, 10))
+        opening = tree.submit(commands.create("large", access=GENERIC_READ, disposition=OPEN))
+        assert world.runtime.offloaded == 1
+        world.runtime.run_offloaded()
+        client = tree.session.connection
+        assert client.wait(cutting).status == 0
+        assert commands.decode_create(client.wait(opening).check()).end_of_file == 10
+        world.runtime.hold_offloaded = False
+        tree.call(end_of_file(file, SIZE * 2)).check()
+        tree.call(overwriting()).check()
+        if isinstance(store, SizeLimited):
+            assert store.usage.used == 0
+            assert tree.call(with_room("large", SIZE * 3)).status == status.DISK_FULL
+    finally:
+        world.close()
