@@ -71,7 +71,7 @@ _DATA: Final = (header.READ, header.WRITE)
 _IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must not be done twice
 
 _VALID: Final = State.VALID  # Python 3.11 takes a thousand instructions to find a member in its class
-_FILE_ID = Struct("<QQ")
+_FILE_ID: Final = Struct("<QQ")
 
 
 class Command:

@@ -10,8 +10,8 @@ from smbserver.objects.open import Open
 from smbserver.objects.pipe import Message, PipeHandle
 from smbserver.wire import read as wire
 
-_LAST_OFFSET = 0x7FFFFFFFFFFFFFFF  # file offsets are signed in every file system
-_SMB_3_0_2 = 0x0302
+_LAST_OFFSET: Final = 0x7FFFFFFFFFFFFFFF  # file offsets are signed in every file system
+_SMB_3_0_2: Final = 0x0302
 TAIL_FROM: Final = 128 * 1024  # below, the copy is cheaper than the calls that avoid it (transcript 0022)
 
 

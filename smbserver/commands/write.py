@@ -11,10 +11,10 @@ from smbserver.objects.open import Open
 from smbserver.sharing.caching import ALL
 from smbserver.wire import write as wire
 
-_LAST_OFFSET = 0x7FFFFFFFFFFFFFFF
+_LAST_OFFSET: Final = 0x7FFFFFFFFFFFFFFF
 # MaxFileSize of [MS-FSA] 2.1.1.1, as NTFS has it. Beyond it nothing is written, as Windows and Samba do.
-_LAST_BYTE = 0xFFFFFFF0000
-_SMB_3_0 = 0x0300
+_LAST_BYTE: Final = 0xFFFFFFF0000
+_SMB_3_0: Final = 0x0300
 # A write into the page cache that took this long has waited for a disk, as the kernel makes who writes more than that
 # can take. For a while the writes of the share then wait in threads.
 _SLOW: Final = 0.02  # seconds

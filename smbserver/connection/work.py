@@ -1,7 +1,7 @@
 """One request on its way: what was asked, what it was settled to, and the answer to it."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from smbserver.auth.token import token_of
 from smbserver.connection.pending import Pending
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
-CREDIT_UNIT = 65536  # bytes that one credit pays for ([MS-SMB2] 3.1.5.2)
+CREDIT_UNIT: Final = 65536  # bytes that one credit pays for ([MS-SMB2] 3.1.5.2)
 
 
 class FileTail:

@@ -3,8 +3,8 @@
 from struct import Struct
 from typing import Final
 
-_BLOCK = Struct("<16I")
-_STATE = Struct("<4I")
+_BLOCK: Final = Struct("<16I")
+_STATE: Final = Struct("<4I")
 _MASK: Final = 0xFFFFFFFF
 
 # (word, rotation) of the 16 steps of each round, RFC 1320 section 3.4.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from smbserver.backend.acting import ActsAs
 from smbserver.backend.base import Backend, Handle, StreamHandle
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_RESOURCE = fold(AFP_RESOURCE)
+_RESOURCE: Final = fold(AFP_RESOURCE)
 
 
 class Cursor:

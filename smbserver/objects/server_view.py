@@ -37,9 +37,9 @@ from smbserver.waiter import Waiter
 if TYPE_CHECKING:
     from smbserver.objects.server_state import ServerState
 
-COMMENT = "smbserver"
-OS_VERSION = (6, 1)  # what clients take for a server that can do everything they might ask; Samba says the same
-HIDDEN_SUFFIX = "$"
+COMMENT: Final = "smbserver"
+OS_VERSION: Final = (6, 1)  # what clients take for a server that can do everything they might ask; Samba says the same
+HIDDEN_SUFFIX: Final = "$"
 _SECOND: Final = 10_000_000  # FILETIME ticks
 _NUMBER_MASK: Final = 0xFFFFFFFF  # ids of files and connections have 32 bits on the wire
 

@@ -25,9 +25,9 @@ CASE_SENSITIVE: Final = 0x2
 SUPPORTS_FULL_SYNC: Final = 0x4
 
 QUERY: Final = Struct("<IIQQ")  # command, reserved, what is asked for, the client's capabilities
-_REPLY = Struct("<IIQ")
-_U64 = Struct("<Q")
-_MODEL = Struct("<II")
+_REPLY: Final = Struct("<IIQ")
+_U64: Final = Struct("<Q")
+_MODEL: Final = Struct("<II")
 ENTRY: Final = Struct("<Q16s")  # in place of a short name: length of the resource fork, FinderInfo in short
 
 

@@ -10,9 +10,9 @@ from smbserver.wire.header import SIZE as HEADER_SIZE
 
 WATCH_TREE: Final = 0x0001
 
-REQUEST = Struct("<HHIQQII")
-RESPONSE = Struct("<HHI")
-ENTRY = Struct("<III")
+REQUEST: Final = Struct("<HHIQQII")
+RESPONSE: Final = Struct("<HHI")
+ENTRY: Final = Struct("<III")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 
 

@@ -13,11 +13,11 @@ MAX_DATA_SIZE: Final = 16 << 20  # bytes
 KEY_SIZE: Final = 24
 AT_END_OF_FILE: Final = -1  # a target offset: behind what there is
 
-_KEY = Struct("<QQQ")
-_KEY_RESPONSE = Struct("<24sII")  # ContextLength, and the four bytes of context that Windows sends
-_COPY = Struct("<24sII")
-_CHUNK = Struct("<qqI4x")
-_RESPONSE = Struct("<III")
+_KEY: Final = Struct("<QQQ")
+_KEY_RESPONSE: Final = Struct("<24sII")  # ContextLength, and the four bytes of context that Windows sends
+_COPY: Final = Struct("<24sII")
+_CHUNK: Final = Struct("<qqI4x")
+_RESPONSE: Final = Struct("<III")
 KEY_RESPONSE_SIZE: Final = _KEY_RESPONSE.size
 RESPONSE_SIZE: Final = _RESPONSE.size
 

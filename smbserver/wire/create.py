@@ -16,7 +16,7 @@ OPLOCK_LEVEL_LEASE: Final = 0xFF
 
 REQUEST: Final = Struct("<HBBIQQIIIIIHHII")
 RESPONSE: Final = Struct("<HBBIQQQQQQIIQQII")
-CONTEXT = Struct("<IHHHHI")
+CONTEXT: Final = Struct("<IHHHHI")
 _CONTEXT_SIZE: Final = CONTEXT.size
 _PADDING: Final = tuple(bytes(count) for count in range(8))
 MAX_CONTEXTS: Final = 32  # a dozen kinds exist

@@ -28,13 +28,13 @@ ID_ALL_EXTD_BOTH_DIRECTORY: Final = 81
 POSIX: Final = posix.INFORMATION  # for opens of POSIX only
 
 # NextEntryOffset, FileIndex, four times, EndOfFile, AllocationSize, FileAttributes, FileNameLength, ...
-_DIRECTORY = Struct("<IIQQQQQQII")
-_FULL = Struct("<IIQQQQQQIII")
-_BOTH = Struct("<IIQQQQQQIIIBB24s")
-_ID_BOTH = Struct("<IIQQQQQQIIIBB24sHQ")
-_ID_BOTH_PLAIN = Struct("<I4xQQQQQQIII28xQ")  # the same without FileIndex and short name
-_ID_FULL = Struct("<IIQQQQQQIIIIQ")
-_NAMES = Struct("<III")
+_DIRECTORY: Final = Struct("<IIQQQQQQII")
+_FULL: Final = Struct("<IIQQQQQQIII")
+_BOTH: Final = Struct("<IIQQQQQQIIIBB24s")
+_ID_BOTH: Final = Struct("<IIQQQQQQIIIBB24sHQ")
+_ID_BOTH_PLAIN: Final = Struct("<I4xQQQQQQIII28xQ")  # the same without FileIndex and short name
+_ID_FULL: Final = Struct("<IIQQQQQQIIIIQ")
+_NAMES: Final = Struct("<III")
 # ... EaSize, ReparsePointTag, FileId and FileId128 as the class has them, and the room of a short name.
 _EXTD: Final = {
     ID_EXTD_DIRECTORY: Struct("<IIQQQQQQIIII16s"),

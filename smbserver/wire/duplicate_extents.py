@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 
 SOURCE_ATOMIC: Final = 0x00000001
 
-_PLAIN = Struct("<QQqqq")
-_EX = Struct("<QQQqqqI4x")  # in front the StructureSize
+_PLAIN: Final = Struct("<QQqqq")
+_EX: Final = Struct("<QQQqqqI4x")  # in front the StructureSize
 EX_STRUCTURE_SIZE: Final = 0x30
 
 

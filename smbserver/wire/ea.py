@@ -10,8 +10,8 @@ from smbserver.nt.extended_attributes import Ea, check
 from smbserver.wire.bounds import chained
 
 FULL_EA: Final = 15
-_FULL = Struct("<IBBH")
-_GET = Struct("<IB")
+_FULL: Final = Struct("<IBBH")
+_GET: Final = Struct("<IB")
 FIXED_SIZE: Final = _FULL.size
 # Twice the largest list that a file can have. It bounds the work for one request, which may have eight MiB.
 MAX_BUFFER: Final = 128 * 1024

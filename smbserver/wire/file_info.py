@@ -47,12 +47,12 @@ _STANDARD: Final = Struct("<QQIBBH")
 _U64: Final = Struct("<Q")
 _U32: Final = Struct("<I")
 _NETWORK_OPEN: Final = Struct("<QQQQQQII")
-_ATTRIBUTE_TAG = Struct("<II")
-_STREAM = Struct("<IIQQ")
-_ID = Struct("<QQQ")
-_COMPRESSION = Struct("<QHBBB3x")
+_ATTRIBUTE_TAG: Final = Struct("<II")
+_STREAM: Final = Struct("<IIQQ")
+_ID: Final = Struct("<QQQ")
+_COMPRESSION: Final = Struct("<QHBBB3x")
 _NTFS_SHIFTS: Final = (16, 12, 12)  # compression units of 16 clusters, chunks, clusters ([MS-FSCC] notes 110 to 112)
-_RENAME = Struct("<B7xQI")
+_RENAME: Final = Struct("<B7xQI")
 # Flags of FileDispositionInformationEx (2.4.12) and FileRenameInformationEx (2.4.43).
 DISPOSITION_DELETE: Final = 0x01
 DISPOSITION_POSIX_SEMANTICS: Final = 0x02
@@ -305,7 +305,7 @@ class BasicChange(NamedTuple):
     attributes: int
 
 
-_BASIC_SET = Struct("<qqqqII")
+_BASIC_SET: Final = Struct("<qqqqII")
 
 
 def decode_basic(data: memoryview) -> BasicChange:

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from smbserver.errors import WireError
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
-REQUEST = Struct("<HHIQQ")
+REQUEST: Final = Struct("<HHIQQ")
 RESPONSE_BODY: Final = b"\x04\0\0\0"
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 FULL_SYNC: Final = 0xFFFF  # Reserved1 from macOS: F_FULLFSYNC

@@ -51,14 +51,14 @@ FIXED_SIZE: Final = {
     SECTOR_SIZE: 28,
 }
 
-_VOLUME = Struct("<QIIBB")
-_SIZE = Struct("<QQII")
-_FULL_SIZE = Struct("<QQQII")
-_DEVICE = Struct("<II")
-_ATTRIBUTE = Struct("<III")
-_SECTOR_SIZE = Struct("<IIIIIII")
+_VOLUME: Final = Struct("<QIIBB")
+_SIZE: Final = Struct("<QQII")
+_FULL_SIZE: Final = Struct("<QQQII")
+_DEVICE: Final = Struct("<II")
+_ATTRIBUTE: Final = Struct("<III")
+_SECTOR_SIZE: Final = Struct("<IIIIIII")
 
-_CONTROL = Struct("<QQQQQII")
+_CONTROL: Final = Struct("<QQQQQII")
 _NO_LIMIT: Final = 0xFFFFFFFFFFFFFFFF
 
 SECTOR: Final = 512

@@ -50,8 +50,8 @@ WITHOUT_OPEN: Final = frozenset(
 
 IS_FSCTL: Final = 0x1
 
-REQUEST = Struct("<HHIQQIIIIIIII")
-RESPONSE = Struct("<HHIQQIIIIII")
+REQUEST: Final = Struct("<HHIQQIIIIIIII")
+RESPONSE: Final = Struct("<HHIQQIIIIII")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 NO_FILE_ID: Final = 0xFFFFFFFFFFFFFFFF
 
@@ -144,8 +144,8 @@ def decode_response(message: memoryview) -> IoctlResponse:
     return IoctlResponse(code, persistent, volatile, flags, given, field(message, out_offset, out_count, end))
 
 
-VALIDATE_NEGOTIATE_REQUEST = Struct("<I16sHH")
-VALIDATE_NEGOTIATE_RESPONSE = Struct("<I16sHH")
+VALIDATE_NEGOTIATE_REQUEST: Final = Struct("<I16sHH")
+VALIDATE_NEGOTIATE_RESPONSE: Final = Struct("<I16sHH")
 
 
 class ValidateNegotiateInfo(NamedTuple):

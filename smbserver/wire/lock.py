@@ -11,8 +11,8 @@ EXCLUSIVE_LOCK: Final = 0x2
 UNLOCK: Final = 0x4
 FAIL_IMMEDIATELY: Final = 0x10
 
-REQUEST = Struct("<HHIQQ")
-ELEMENT = Struct("<QQII")
+REQUEST: Final = Struct("<HHIQQ")
+ELEMENT: Final = Struct("<QQII")
 RESPONSE_BODY: Final = b"\x04\0\0\0"
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 MAX_LOCKS: Final = 64  # per request; clients send one, rarely a handful

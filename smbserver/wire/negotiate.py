@@ -43,9 +43,9 @@ AES_GMAC: Final = 2
 MAX_DIALECTS: Final = 64  # there are five; a longer list is somebody's test of our patience
 MAX_CONTEXTS: Final = 32  # seven kinds exist
 
-REQUEST = Struct("<HHHHI16sIHH")
-RESPONSE = Struct("<HHHH16sIIIIQQHHI")
-CONTEXT = Struct("<HHI")
+REQUEST: Final = Struct("<HHHHI16sIHH")
+RESPONSE: Final = Struct("<HHHH16sIIIIQQHHI")
+CONTEXT: Final = Struct("<HHI")
 
 
 class NegotiateContext(NamedTuple):

@@ -7,14 +7,14 @@ from typing import Final, NamedTuple
 
 from smbserver.errors import WireError
 
-HEAD = Struct("<IIIIQ")
+HEAD: Final = Struct("<IIIIQ")
 SOCKADDR_SIZE: Final = 128
 SIZE: Final = HEAD.size + SOCKADDR_SIZE
 INTER_NETWORK: Final = 0x0002
 INTER_NETWORK_V6: Final = 0x0017
-_IPV4 = Struct("<HH4s")  # family, port, address; the rest is reserved
-_IPV6 = Struct("<HHI16s")  # family, port, flow, address; then the scope
-_FAMILY = Struct("<H")
+_IPV4: Final = Struct("<HH4s")  # family, port, address; the rest is reserved
+_IPV6: Final = Struct("<HHI16s")  # family, port, flow, address; then the scope
+_FAMILY: Final = Struct("<H")
 
 
 class NetworkInterface(NamedTuple):

@@ -25,10 +25,10 @@ _FULL_DUPLEX: Final = 2
 _UNLIMITED_INSTANCES: Final = 0xFFFFFFFF
 _CLIENT_END: Final = 0
 
-_PEEK = Struct("<IIII")
-_WAIT = Struct("<qIBx")
-_PIPE = Struct("<II")
-_PIPE_LOCAL = Struct("<IIIIIIIIII")
+_PEEK: Final = Struct("<IIII")
+_WAIT: Final = Struct("<qIBx")
+_PIPE: Final = Struct("<II")
+_PIPE_LOCAL: Final = Struct("<IIIIIIIIII")
 
 PEEK_HEAD: Final = _PEEK.size
 

@@ -12,8 +12,8 @@ RETURN_SINGLE_ENTRY: Final = 0x02
 INDEX_SPECIFIED: Final = 0x04
 REOPEN: Final = 0x10
 
-REQUEST = Struct("<HBBIQQHHI")
-RESPONSE = Struct("<HHI")
+REQUEST: Final = Struct("<HBBIQQHHI")
+RESPONSE: Final = Struct("<HHI")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 
 

@@ -17,7 +17,7 @@ CHANNEL_RDMA_V1_INVALIDATE: Final = 2
 
 REQUEST: Final = Struct("<HBBIQQQIIIHH")
 _LOOKED_AT: Final = Struct("<3xBIQ16xII8x")  # of a request: no FileId, which dispatch has found, no channel information
-RESPONSE = Struct("<HBBIII")
+RESPONSE: Final = Struct("<HBBIII")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 16
 DATA_OFFSET: Final = HEADER_SIZE + RESPONSE.size
 _END: Final = HEADER_SIZE + REQUEST.size

@@ -9,10 +9,10 @@ from smbserver.wire.bounds import counted_text, raw_text
 
 SYMLINK_FLAG_RELATIVE: Final = 0x00000001
 MAX_SIZE: Final = 16384  # of a whole buffer ([MS-FSA] 2.1.5.10.37)
-HEAD = Struct("<IHH")
+HEAD: Final = Struct("<IHH")
 _GUID_SIZE: Final = 16
-_SYMLINK = Struct("<HHHHI")
-_ERROR = Struct("<IIIHH")
+_SYMLINK: Final = Struct("<HHHHI")
+_ERROR: Final = Struct("<IIIHH")
 _SYMLINK_ERROR_TAG: Final = 0x4C4D5953
 
 

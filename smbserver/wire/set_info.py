@@ -8,8 +8,8 @@ from smbserver.errors import WireError
 from smbserver.wire.bounds import check_body, field
 from smbserver.wire.header import SIZE as HEADER_SIZE
 
-RESPONSE = Struct("<H")
-REQUEST = Struct("<HBBIHHIQQ")
+RESPONSE: Final = Struct("<H")
+REQUEST: Final = Struct("<HBBIHHIQQ")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 16
 RESPONSE_BODY: Final = RESPONSE.pack(2)
 

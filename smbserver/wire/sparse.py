@@ -12,11 +12,11 @@ COMPRESSION_FORMAT_LZNT1: Final = 0x0002
 
 USAGE_VALID_CACHED_DATA: Final = 0x00000001
 
-_OFFSETS = Struct("<qq")
-_COMPRESSION = Struct("<H")
-_REGION_INPUT = Struct("<qqI4x")
-_REGION_HEAD = Struct("<III4x")
-_REGION = Struct("<qqI4x")
+_OFFSETS: Final = Struct("<qq")
+_COMPRESSION: Final = Struct("<H")
+_REGION_INPUT: Final = Struct("<qqI4x")
+_REGION_HEAD: Final = Struct("<III4x")
+_REGION: Final = Struct("<qqI4x")
 
 RANGE_SIZE: Final = _OFFSETS.size
 COMPRESSION_SIZE: Final = _COMPRESSION.size

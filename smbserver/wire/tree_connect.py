@@ -25,8 +25,8 @@ SHAREFLAG_ACCESS_BASED_DIRECTORY_ENUM: Final = 0x00000800
 SHAREFLAG_FORCE_LEVELII_OPLOCK: Final = 0x00001000
 SHAREFLAG_ENCRYPT_DATA: Final = 0x00008000
 
-REQUEST = Struct("<HHHH")
-RESPONSE = Struct("<HBBIII")
+REQUEST: Final = Struct("<HHHH")
+RESPONSE: Final = Struct("<HBBIII")
 MAX_PATH_UNITS: Final = 1024  # \\server\share: a DNS name and a share name fit several times
 
 

@@ -8,9 +8,9 @@ from smbserver.errors import WireError
 # One request of a guest's fstrim has some dozen; more than this is more work than one request should bring.
 MAX_RANGES: Final = 4096
 
-_HEAD = Struct("<II")
-_RANGE = Struct("<QQ")
-_OUTPUT = Struct("<I")
+_HEAD: Final = Struct("<II")
+_RANGE: Final = Struct("<QQ")
+_OUTPUT: Final = Struct("<I")
 OUTPUT_SIZE: Final = _OUTPUT.size
 
 

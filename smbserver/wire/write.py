@@ -13,7 +13,7 @@ FLAG_WRITE_UNBUFFERED: Final = 0x00000002
 
 REQUEST: Final = Struct("<HHIQQQIIHHI")
 _LOOKED_AT: Final = Struct("<2xHIQ16xI8xI")  # of a request: no FileId, which dispatch has found, no channel information
-RESPONSE = Struct("<HHIIHH")
+RESPONSE: Final = Struct("<HHIIHH")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 16
 _END: Final = HEADER_SIZE + REQUEST.size
 

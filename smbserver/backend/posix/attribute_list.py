@@ -16,7 +16,7 @@ from typing import Final
 _SYS_GETXATTRAT: Final = 464  # Linux 6.13; the same number on every architecture
 _SYS_LISTXATTRAT: Final = 465
 _AT_SYMLINK_NOFOLLOW: Final = 0x100
-_XATTR_ARGS = Struct("=QII")  # struct xattr_args: value, size, flags
+_XATTR_ARGS: Final = Struct("=QII")  # struct xattr_args: value, size, flags
 _NAMES_SIZE: Final = 512  # what most files have; for more the usual call is asked
 _VALUE_SIZE: Final = 256
 
@@ -33,8 +33,8 @@ def _is_known() -> bool:
 # Without giving up the interpreter's lock: the inode has just been looked at.
 _held_syscall = ctypes.PyDLL(None).syscall if _is_known() else None
 # One for each call: between the call and the look at its answer another thread may have its turn all the same.
-_Names = ctypes.c_char * _NAMES_SIZE
-_Value = ctypes.c_char * _VALUE_SIZE
+_Names: Final = ctypes.c_char * _NAMES_SIZE
+_Value: Final = ctypes.c_char * _VALUE_SIZE
 # The seventh argument goes over the stack, where a plain int leaves the upper half of its place as it was.
 _VALUE_ARGS_SIZE: Final = ctypes.c_size_t(_XATTR_ARGS.size)
 

@@ -20,12 +20,12 @@ _RAW: Final = XATTR.encode()
 ALONE: Final = b"\0" + _RAW + b"\0"  # a list of names that has nothing else
 
 # An NDR blob: an empty string and its padding, the version twice (union switch), then the version's fields.
-_HEAD = Struct("<2sHI")
-_V1 = Struct("<IIQQQQ")  # attrib, ea_size, size, alloc_size, create_time, change_time
-_V2 = Struct("<II")  # flags, attrib, and more that Samba does not read either
-_V3 = Struct("<IIIQQQQ")  # valid_flags, attrib, ea_size, size, alloc_size, create_time, change_time
-_V4 = Struct("<IIQQ")  # valid_flags, attrib, itime, create_time
-_V5 = Struct("<IIQ")  # valid_flags, attrib, create_time
+_HEAD: Final = Struct("<2sHI")
+_V1: Final = Struct("<IIQQQQ")  # attrib, ea_size, size, alloc_size, create_time, change_time
+_V2: Final = Struct("<II")  # flags, attrib, and more that Samba does not read either
+_V3: Final = Struct("<IIIQQQQ")  # valid_flags, attrib, ea_size, size, alloc_size, create_time, change_time
+_V4: Final = Struct("<IIQQ")  # valid_flags, attrib, itime, create_time
+_V5: Final = Struct("<IIQ")  # valid_flags, attrib, create_time
 _HAS_ATTRIBUTES: Final = 0x01
 _HAS_CREATE_TIME: Final = 0x10
 _V5_END: Final = _HEAD.size + _V5.size

@@ -17,8 +17,8 @@ _FS_IOC_SETFLAGS: Final = 0x40086602
 _FS_COMPR_FL: Final = 0x00000004
 _FS_NOCOMP_FL: Final = 0x00000400
 _BTRFS_MAGIC: Final = 0x9123683E
-_CLONE_RANGE = Struct("=qQQQ")  # struct file_clone_range
-_FLAGS = Struct("=I4x")  # the kernel reads and writes an int, though the number of the call says long
+_CLONE_RANGE: Final = Struct("=qQQQ")  # struct file_clone_range
+_FLAGS: Final = Struct("=I4x")  # the kernel reads and writes an int, though the number of the call says long
 _STATFS_SIZE: Final = 256  # more than any struct statfs
 
 _libc = ctypes.CDLL(None, use_errno=True)

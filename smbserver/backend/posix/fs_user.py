@@ -41,8 +41,8 @@ _SETGROUPS: Final = {
 _ASK: Final = 0xFFFFFFFF  # no user's id: setfsuid and setfsgid then change nothing and tell what is
 
 _CAPABILITY_VERSION_3: Final = 0x20080522
-_CAPABILITY_HEAD = Struct("=Ii")  # version, thread: 0 is the calling one
-_CAPABILITY_DATA = Struct("=6I")  # effective, permitted, inheritable of the lower 32, then of the upper
+_CAPABILITY_HEAD: Final = Struct("=Ii")  # version, thread: 0 is the calling one
+_CAPABILITY_DATA: Final = Struct("=6I")  # effective, permitted, inheritable of the lower 32, then of the upper
 _CAP_SYS_RESOURCE: Final = 1 << 24  # with it quotas and the blocks reserved for root mean nothing
 _CAP_FS: Final = 0x1F  # CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, FOWNER, FSETID
 

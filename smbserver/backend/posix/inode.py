@@ -38,7 +38,7 @@ _statx_name = getattr(ctypes.CDLL(None, use_errno=True), "statx", None)
 # What a descriptor is of is in memory.
 _statx_open = getattr(ctypes.PyDLL(None, use_errno=True), "statx", None)
 # One for each call: between the call and the look at its answer another thread may have its turn, lock or not.
-_Buffer = ctypes.c_char * _SIZE
+_Buffer: Final = ctypes.c_char * _SIZE
 
 
 def _is_known() -> bool:

@@ -21,7 +21,7 @@ _IN_EXCL_UNLINK: Final = 0x04000000  # a file without a name is nobody's busines
 _WANTED: Final = (
     IN_MODIFY | IN_ATTRIB | IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE | _IN_ONLYDIR | _IN_EXCL_UNLINK
 )
-_HEAD = Struct("@iIII")  # wd, mask, cookie, length of the name with its NULs
+_HEAD: Final = Struct("@iIII")  # wd, mask, cookie, length of the name with its NULs
 _ROOM: Final = 65536  # bytes read at a time; an event has at most 272
 
 _libc = ctypes.CDLL(None, use_errno=True)

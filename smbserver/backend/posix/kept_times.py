@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from smbserver.nt.filetime import EPOCH_DIFFERENCE
 
-_TAIL = Struct("<8s6q")
+_TAIL: Final = Struct("<8s6q")
 _MAGIC: Final = b"SMBTIME1"
 SIZE: Final = _TAIL.size
 # How far the kernel's change time may lie behind the stamp: storing the stamp moves it, by less than a tick.

@@ -9,7 +9,7 @@ from typing import Final
 from smbserver.backend.base import LOCK_EXCLUSIVE, LOCK_FREE
 
 _F_OFD_SETLK: Final = 37  # the same number on every architecture of Linux
-_FLOCK = Struct("@hhqqi")  # struct flock: type, whence, start, length, pid
+_FLOCK: Final = Struct("@hhqqi")  # struct flock: type, whence, start, length, pid
 _LAST: Final = (1 << 63) - 1  # the host's offsets are signed
 _HELD: Final = (errno.EAGAIN, errno.EACCES)
 

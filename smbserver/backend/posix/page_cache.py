@@ -7,8 +7,8 @@ from struct import Struct
 from typing import Final
 
 _SYS_CACHESTAT: Final = 451  # Linux 6.5; the same number on every architecture
-_RANGE = Struct("=QQ")  # struct cachestat_range: offset, length
-_PAGES = Struct("=QQQQQ")  # struct cachestat; the first is the pages that are there
+_RANGE: Final = Struct("=QQ")  # struct cachestat_range: offset, length
+_PAGES: Final = Struct("=QQQQQ")  # struct cachestat; the first is the pages that are there
 _PAGE: Final = mmap.PAGESIZE
 
 _syscall = ctypes.CDLL(None, use_errno=True).syscall if sys.platform.startswith("linux") else None

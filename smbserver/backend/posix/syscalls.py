@@ -16,7 +16,7 @@ MAX_TRIES: Final = (
     64  # a walk disturbed more often than this is disturbed on purpose, and the server has others to serve
 )
 
-_OPEN_HOW = Struct("=QQQ")  # struct open_how: flags, mode, resolve
+_OPEN_HOW: Final = Struct("=QQQ")  # struct open_how: flags, mode, resolve
 
 
 _libc = ctypes.CDLL(None, use_errno=True)
