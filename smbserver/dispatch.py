@@ -35,7 +35,7 @@ from smbserver.connection.work import Compound, Reply, Work
 from smbserver.errors import ProtocolViolation, StatusError, WireError
 from smbserver.nt import status
 from smbserver.objects.open import Open
-from smbserver.objects.session import State
+from smbserver.objects.session import Session, State
 from smbserver.wire import (
     change_notify as change_notify_wire,
 )
@@ -72,6 +72,7 @@ _IN_SEQUENCE: Final = (header.WRITE, header.SET_INFO, header.IOCTL)  # what must
 
 _VALID: Final = State.VALID  # Python 3.11 takes a thousand instructions to find a member in its class
 _FILE_ID: Final = Struct("<QQ")
+_FILE_ID_SIZE: Final = _FILE_ID.size
 
 
 class Command:
@@ -185,7 +186,7 @@ def dispatch_smb1(connection: Connection, frame: memoryview) -> tuple[Work, Repl
     dialects = negotiate_wire.decode_smb1_dialects(frame)
     if not connection.credits.take(0, 1):
         raise ProtocolViolation("SMB1 after SMB2")
-    head = (header.PROTOCOL_ID, header.SIZE, 0, 0, header.NEGOTIATE, 1, 0, 0, 0, 0, 0, 0, header.NO_SIGNATURE)
+    head = (header.PROTOCOL_ID, header.SIZE, 0, 0, header.NEGOTIATE, 1, 0, 0, 0, 0, 0, 0, header.NO_SIGNATURE, 0)
     work = Work(connection, head, frame, None)
     return work, negotiate_smb1(dialects, work)
 
@@ -196,9 +197,7 @@ def _run(work: Work, compound: Compound) -> Outcome:
     if work.command >= len(COMMANDS):
         raise StatusError(status.INVALID_PARAMETER)
     command = COMMANDS[work.command]
-    message = work.message
-    size = header.SIZE
-    if len(message) < size + 2 or message[size] | message[size + 1] << 8 not in command.body_sizes:
+    if work.body_size not in command.body_sizes:
         raise StatusError(status.INVALID_PARAMETER)
     if work.connection.dialect is None and work.command != header.NEGOTIATE:
         raise ProtocolViolation("a command before NEGOTIATE")
@@ -208,7 +207,7 @@ def _run(work: Work, compound: Compound) -> Outcome:
             wait = _behind(work, command)
             if wait is not None:
                 return wait
-    request, tree = command.decode(message), work.tree
+    request, tree = command.decode(work.message), work.tree
     if tree is None or tree.acting is None or _is_on_descriptor(work):
         return command.handle(request, work)
     with tree.acting:
@@ -251,10 +250,10 @@ def _is_on_descriptor(work: Work) -> bool:
 
 def _settle(work: Work, compound: Compound, command: Command) -> None:
     """Find session, tree and open, in this order, or refuse ([MS-SMB2] 3.3.5.2.9 to 3.3.5.2.11)."""
-    related = work.flags & header.RELATED_OPERATIONS
+    related, needs = work.flags & header.RELATED_OPERATIONS, command.needs
     if related:
         _inherit(work, compound)
-    if not command.needs & SESSION or (work.command == header.IOCTL and is_bare(work)):
+    if not needs & SESSION or (work.command == header.IOCTL and is_bare(work)):
         return
     session = work.connection.sessions.get(work.session_id)
     if session is None:
@@ -267,7 +266,7 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
     work.session = session
     if session.encrypt_data and work.sealed_by is None:
         raise StatusError(status.ACCESS_DENIED)
-    if not command.needs & TREE:
+    if not needs & TREE:
         return
     tree = session.trees.get(work.tree_id)
     if tree is None:
@@ -275,8 +274,8 @@ def _settle(work: Work, compound: Compound, command: Command) -> None:
     if tree.share.encrypt and work.sealed_by is None:
         raise StatusError(status.ACCESS_DENIED)
     work.tree = tree
-    if command.needs & OPEN and (command.needs_open is None or command.needs_open(work.message)):
-        opened = work.opened = _find_open(work, compound, command.file_id_offset, bool(related))
+    if needs & OPEN and (command.needs_open is None or command.needs_open(work.message)):
+        opened = work.opened = _find_open(work, compound, session, command.file_id_offset, related)
         sequence = opened.sequence
         if sequence.number != work.channel_sequence or sequence.earlier or opened.holder.durability is not None:
             _check_sequence(work, opened)
@@ -308,20 +307,17 @@ def _inherit(work: Work, compound: Compound) -> None:
         work.looked = previous.looked
 
 
-def _find_open(work: Work, compound: Compound, offset: int, related: bool) -> Open:
-    session = work.session
-    assert session is not None
+def _find_open(work: Work, compound: Compound, session: Session, offset: int, related: int) -> Open:
     if related:
         if compound.last_open is None:
             raise StatusError(compound.last_failure or status.INVALID_HANDLE)
         opened = session.opens.get(compound.last_open.volatile_id)
     else:
-        if len(work.message) < offset + _FILE_ID.size:
+        message = work.message
+        if len(message) < offset + _FILE_ID_SIZE:
             raise WireError("no room for a FileId")
-        persistent, volatile = _FILE_ID.unpack_from(work.message, offset)
-        opened = session.opens.get(volatile)
-        if persistent != volatile:
-            opened = None
+        persistent, volatile = _FILE_ID.unpack_from(message, offset)
+        opened = session.opens.get(volatile) if persistent == volatile else None
     if opened is None or opened.tree is not work.tree:
         raise StatusError(status.FILE_CLOSED)
     return opened

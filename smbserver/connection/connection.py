@@ -105,6 +105,8 @@ class Connection:
                 if following % 8 or following < header.SIZE or offset + following + header.SIZE > len(frame):
                     raise ProtocolViolation("compound chain leaves its frame")
                 work.message = frame[offset : offset + following]
+                if following < header.END_OF_BODY_SIZE:
+                    work.body_size = 0  # what was read there is the next one's
             elif offset:
                 work.message = frame[offset:]
             self._accept(work, previous)

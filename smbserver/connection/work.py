@@ -95,6 +95,7 @@ class Work:
 
     __slots__ = (
         "async_id",
+        "body_size",
         "channel_sequence",
         "command",
         "connection",
@@ -137,6 +138,7 @@ class Work:
             self.tree_id,
             self.session_id,
             self.signature,
+            self.body_size,
         ) = header
         self.channel_sequence = sequence & 0xFFFF  # of the 3.x dialects
         self.async_id = 0  # not 0 since the interim response that told it and gave the credits

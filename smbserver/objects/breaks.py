@@ -59,14 +59,9 @@ class BreakSender:
         self._runtime = runtime
         self._purge = purge
         self._sent: dict[Cache, _Sent] = {}
-        self._woken: deque[Waiter[None]] = deque()
+        self.woken: deque[Waiter[None]] = deque()  # who may go on, beside what the outbox has
         self._waking = False
         self.peers: dict[bytes, list[Peer]] = {}
-
-    @property
-    def is_due(self) -> bool:
-        """Whether anybody is to be told or woken."""
-        return bool(self._outbox or self._woken)
 
     def deliver(self) -> None:
         """Send what is to be told, then wake who may go on.
@@ -74,18 +69,18 @@ class BreakSender:
         Who goes on may come back here. Then the rest is left to the first call: a chain of requests that wake each
         other would not fit on the stack.
         """
-        while self._outbox or self._woken:
+        while self._outbox or self.woken:
             while self._outbox:
                 first = self._outbox.pop(0)
                 if isinstance(first, Waiter):
-                    self._woken.append(first)
+                    self.woken.append(first)
                 else:
                     self._tell(first)
-            if self._waking or not self._woken:
+            if self._waking or not self.woken:
                 return
             self._waking = True
             try:
-                self._woken.popleft().resolve(None)
+                self.woken.popleft().resolve(None)
             finally:
                 self._waking = False
 

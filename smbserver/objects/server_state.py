@@ -91,9 +91,10 @@ class ServerState:
 
     def settle(self) -> None:
         """After each request and lost connection: others are told what they must know, and who can go on does."""
-        if self.breaks.is_due:
-            self.breaks.deliver()
-        locks = self.files.locks
+        files, breaks = self.files, self.breaks
+        if files.outbox or breaks.woken:
+            breaks.deliver()
+        locks = files.locks
         if locks.stirred:
             locks.wake()
         if locks.refused and not self._asks_host_again:

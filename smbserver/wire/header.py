@@ -41,6 +41,8 @@ REPLAY_OPERATION: Final = 0x20000000
 
 LAYOUT: Final = Struct("<4sHHIHHIIQIIQ16s")
 SIZE: Final = LAYOUT.size
+_WITH_BODY_SIZE: Final = Struct("<4sHHIHHIIQIIQ16sH")
+END_OF_BODY_SIZE: Final = _WITH_BODY_SIZE.size
 _ASYNC_ID_OFFSET: Final = 32
 SIGNATURE_OFFSET: Final = 48
 NO_SIGNATURE: Final = bytes(16)
@@ -72,15 +74,22 @@ class Header(NamedTuple):
         return self.tree_id << 32 | self.reserved
 
 
-Fields = tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, bytes]
-"""Those of Header, without their names: a request's go straight into its Work."""
+Fields = tuple[bytes, int, int, int, int, int, int, int, int, int, int, int, bytes, int]
+"""Those of Header, without their names, and the StructureSize of the body: a request's go straight into its Work."""
 
 
 def fields(frame: memoryview, offset: int) -> Fields:
-    """Read the header at `offset`. Raises WireError when it is short or not an SMB2 header."""
-    if len(frame) - offset < SIZE:
+    """Read the header at `offset`; 0 for the body where nothing follows.
+
+    Raises WireError when it is short or not an SMB2 header.
+    """
+    found: Fields
+    if len(frame) - offset >= END_OF_BODY_SIZE:
+        found = _WITH_BODY_SIZE.unpack_from(frame, offset)
+    elif len(frame) - offset >= SIZE:
+        found = (*LAYOUT.unpack_from(frame, offset), 0)
+    else:
         raise WireError("shorter than an SMB2 header")
-    found: Fields = LAYOUT.unpack_from(frame, offset)
     if found[0] != PROTOCOL_ID or found[1] != SIZE:
         raise WireError("not an SMB2 header")
     return found
@@ -93,7 +102,7 @@ def async_id(message: memoryview) -> int:
 
 def decode(frame: memoryview, offset: int) -> Header:
     """The same with names. Raises WireError."""
-    return Header._make(fields(frame, offset))
+    return Header._make(fields(frame, offset)[:-1])
 
 
 def encode(header: Header) -> bytes:

@@ -90,6 +90,13 @@ def test_the_second_header_of_a_chain_is_checked_too(connection: Connection) -> 
         connection.receive(memoryview(frame))
 
 
+def test_a_header_in_a_chain_has_no_body_of_the_next_one(connection: Connection) -> None:
+    """Behind a header alone stands the next message's; its first bytes are nobody's StructureSize."""
+    bare = message(0)[:64]
+    works = connection.receive(memoryview(chain(bare, message(1), padding=0))).works
+    assert [work.body_size for work in works] == [0, 4]
+
+
 def test_the_longest_compound_is_served_and_one_more_is_not(connection: Connection) -> None:
     longest = chain(*(message(index) for index in range(MAX_COMPOUND)))
     assert len(connection.receive(memoryview(longest)).works) == MAX_COMPOUND
