@@ -99,12 +99,12 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
 @pytest.mark.parametrize(
     ("make", "protection", "limit"),
     [
-        (echo, "plain", 48),
-        (read, "plain", 68),
-        (read, "signed", 86),
-        (read, "sealed", 87),
-        (write, "plain", 72),
-        (look, "plain", 258),
+        (echo, "plain", 45),
+        (read, "plain", 65),
+        (read, "signed", 83),
+        (read, "sealed", 84),
+        (write, "plain", 69),
+        (look, "plain", 254),
     ],
 )
 def test_calls_per_frame(
