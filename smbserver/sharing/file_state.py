@@ -178,7 +178,10 @@ class FileState:
 
     def find_cache(self, key: CacheKey) -> Cache | None:
         """The cache with this key."""
-        return next((cache for cache in self.caches if cache.key == key), None)
+        for cache in self.caches:
+            if cache.key == key:
+                return cache
+        return None
 
     def grant(self, holder: Holder, key: CacheKey, wanted: int, is_directory: bool, version: int, epoch: int) -> Cache:
         """Give an open, already entered, as much of `wanted` as others leave possible.

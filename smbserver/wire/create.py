@@ -181,23 +181,20 @@ def decode_contexts(chain: memoryview) -> dict[bytes, bytes]:
 
 def encode_contexts(contexts: list[tuple[bytes, bytes]]) -> bytes:
     """A chain of contexts for a reply: names at 16, data 8-aligned."""
-    parts: list[bytes] = []
+    chain = b""
     left = len(contexts)
     for name, data in contexts:
         left -= 1
-        end = _CONTEXT_SIZE + len(name)
-        data_offset = 0
-        before = after = b""
-        if data:
-            before = _PADDING[-end & 7]
-            data_offset = end + len(before)
-            end = data_offset + len(data)
-        if left:  # the last one leads nowhere, and its end is the end
-            after = _PADDING[-end & 7]
-            end += len(after)
-        parts += (CONTEXT.pack(end if left else 0, _CONTEXT_SIZE, len(name), 0, data_offset, len(data)), name)
-        parts += (before, data, after)
-    return b"".join(parts)
+        name_size, size = len(name), len(data)
+        data_offset = _CONTEXT_SIZE + name_size + 7 & ~7 if size else 0
+        end = data_offset + size if size else _CONTEXT_SIZE + name_size
+        following = end + 7 & ~7 if left else 0  # the last one leads nowhere
+        chain += CONTEXT.pack(following, _CONTEXT_SIZE, name_size, 0, data_offset, size) + name
+        if size:
+            chain += _PADDING[-name_size & 7] + data
+        if following > end:
+            chain += _PADDING[following - end]
+    return chain
 
 
 class CreateResponse(NamedTuple):
