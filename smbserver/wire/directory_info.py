@@ -204,8 +204,9 @@ class EntryList:
         if end > self._room:
             return False
         if self._last is not None:
+            last, last_raw = self._last
             size = start - self._last_start
-            self._entries.append(self._encode(size, *self._last).ljust(size, b"\0"))
+            self._entries.append(self._encode(size, last, last_raw).ljust(size, b"\0"))
         self._last = (meta, raw)
         self._last_start = start
         self._used = end

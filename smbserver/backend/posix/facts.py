@@ -49,15 +49,16 @@ def metadata_of(found: bytes, dos: DosAttributes, root_device: int, hidden_by_na
     ) = values
     is_directory = mode & _KIND == _DIRECTORY
     stored, created, kept = dos
-    if created is None and mask & inode.HAS_BIRTH:
-        created = born * _SECOND + born_ns // 100 + EPOCH_DIFFERENCE
-        if not 0 <= created <= MAXIMUM:
-            created = _clamped(created)
-    # Most files have two moments, of their birth and of their last change: numbers of this size are dear to compute.
+    # Most files have two moments, of their last change and of their birth: numbers of this size are dear to compute.
     is_as_written = changed == written and changed_ns == written_ns
+    is_as_accessed = born == accessed and born_ns == accessed_ns
     written = written * _SECOND + written_ns // 100 + EPOCH_DIFFERENCE
     changed = written if is_as_written else changed * _SECOND + changed_ns // 100 + EPOCH_DIFFERENCE
     accessed = accessed * _SECOND + accessed_ns // 100 + EPOCH_DIFFERENCE
+    if created is None and mask & inode.HAS_BIRTH:
+        created = accessed if is_as_accessed else born * _SECOND + born_ns // 100 + EPOCH_DIFFERENCE
+        if not 0 <= created <= MAXIMUM:
+            created = _clamped(created)
     if kept is not None:
         holds = believed(kept, DiskTimes(accessed, written, changed))
         changed = holds.change_time or changed

@@ -3,10 +3,12 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smbserver.backend.posix.dos_attributes import NONE, DosAttributes
 from smbserver.backend.posix.facts import metadata_of
-from smbserver.backend.posix.inode import packed
+from smbserver.backend.posix.inode import HAS_BIRTH, LAYOUT, packed
 from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata
@@ -55,6 +57,18 @@ def test_file() -> None:
         7,
         False,
     )
+
+
+MOMENTS = st.tuples(st.sampled_from((-1, 0, 1, 2**31)), st.sampled_from((0, 99, 100, 999_999_999)))
+
+
+@given(st.tuples(MOMENTS, MOMENTS, MOMENTS, MOMENTS))
+def test_each_time_is_its_own_whichever_are_the_same(moments: tuple[tuple[int, int], ...]) -> None:
+    accessed, born, changed, written = moments
+    times = (*accessed, *born, *changed, *written)
+    meta = metadata_of(LAYOUT.pack(HAS_BIRTH, 1, 0, 0, FILE, 7, 0, 0, *times, 0, 5), NONE, 5, False)
+    expected = [filetime(seconds) + nanoseconds // 100 for seconds, nanoseconds in (born, accessed, written, changed)]
+    assert list(meta.times) == expected
 
 
 def test_directory_has_no_size_and_one_link() -> None:
