@@ -135,7 +135,7 @@ def _copy(
             try:
                 moved = yield partial(_move, ranges, target.handle, chunk, offset)
             finally:
-                target.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
+                target.changed_late(FILTER_WRITTEN)  # the events of the host are there now, and are our own
             total += moved.written
             if moved.written < chunk.length:
                 broken = moved.written

@@ -159,7 +159,7 @@ def _copy(
             try:
                 step = yield partial(ranges.copy_to, target.handle, total, total, length)
             finally:
-                target.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
+                target.changed_late(FILTER_WRITTEN)  # the events of the host are there now, and are our own
             if not step:
                 raise StatusError(status.INVALID_VIEW_SIZE)  # the source was cut meanwhile
             total += step
@@ -186,10 +186,9 @@ def _cut(target: Open, end: int) -> _Slices:
         target.changed(FILTER_WRITTEN)
         if is_long_cut(meta, end):
             yield partial(_truncate, target.handle, end)
-            target.state.contend(target.holder.key, ALL)  # who opened it meanwhile was told the size before
         else:
             target.handle.truncate(end)
-        target.changed(FILTER_WRITTEN)
+        target.changed_late(FILTER_WRITTEN)
 
 
 def _truncate(handle: Handle, size: int) -> int:

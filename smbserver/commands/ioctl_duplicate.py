@@ -128,7 +128,7 @@ def _clone(
             try:
                 yield partial(_replace, source.handle.ranges(), target.handle, asked, whole, length, visible)
             finally:
-                target.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
+                target.changed_late(FILTER_WRITTEN)  # the events of the host are there now, and are our own
         if target.mode & attributes.FILE_WRITE_THROUGH:
             yield target.handle.sync
     except OSError as error:

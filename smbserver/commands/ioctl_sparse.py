@@ -100,7 +100,7 @@ def _zero(
     try:
         return (yield partial(ranges.zero, offset, length, deallocate))
     finally:
-        opened.changed(FILTER_WRITTEN)  # the events of the host are there now, and are our own
+        opened.changed_late(FILTER_WRITTEN)  # the events of the host are there now, and are our own
 
 
 def query_allocated_ranges(request: ioctl_wire.IoctlRequest, work: Work) -> Reply | Pending[Reply]:

@@ -97,8 +97,7 @@ def _write_in_thread(request: wire.WriteRequest, work: Work, opened: Open) -> Pe
 
     def done(_: object) -> None:
         share.behind -= len(data)
-        if not opened.is_closed:
-            opened.changed(FILTER_WRITTEN)
+        opened.changed_late(FILTER_WRITTEN)
 
     share.behind += len(data)
     pending = work.offload(run, reply)

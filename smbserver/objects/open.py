@@ -26,6 +26,7 @@ from smbserver.nt.names import Path, Pattern, fold
 from smbserver.nt.stream_names import AFP_RESOURCE, full_name, stream_path
 from smbserver.objects.pipe import PipeHandle
 from smbserver.objects.tree import Tree
+from smbserver.sharing.caching import ALL
 from smbserver.sharing.channel_sequence import ChannelSequence
 from smbserver.sharing.deferred_write import DeferredWrite
 from smbserver.sharing.file_state import FileState
@@ -194,6 +195,13 @@ class Open:
         if self.state.lacks_archive and matches == FILTER_WRITTEN:
             self._mark_archive()
         self.state.changed(self.holder, matches)
+
+    def changed_late(self, matches: int) -> None:
+        """A thread has changed data: who opened the file meanwhile, and may cache, may have read what was before."""
+        if self.state.caches:
+            self.state.contend(self.holder.key, ALL)
+        if not self._closed:
+            self.changed(matches)
 
     @property
     def is_alone(self) -> bool:

@@ -12,6 +12,8 @@ from conformance.client.session import File
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.commands import write as write_command
 from smbserver.nt import status
+from smbserver.sharing.caching import READ
+from tests.cachers import Cacher
 from tests.harness import FILETIME_SECOND, World
 
 WRITE_THROUGH = 1
@@ -132,3 +134,18 @@ def test_closed_and_failed_behind(world: World, behind: None, monkeypatch: pytes
     world.runtime.run_offloaded()
     assert again.tree.session.connection.wait(failing).status == status.DISK_FULL
     assert world.shares[0].behind == 0
+
+
+def test_who_opens_during_a_write_in_a_thread_does_not_keep_what_he_read(world: World, behind: None) -> None:
+    """He came behind the break, and had his lease before the bytes were there."""
+    file = world.tree().open("file", access=GENERIC_ALL, disposition=OPEN_IF)
+    file.write(0, b"first")
+    world.runtime.hold_offloaded = True
+    message = file.tree.submit(commands.write(file.file_id, 0, b"later"))
+    reader = Cacher(world)
+    opened = reader.open("file", lease=1, wanted=READ)
+    assert opened.read(0, 5) == b"first"
+    world.runtime.run_offloaded()
+    assert commands.decode_write(file.tree.session.connection.wait(message).check()) == 5
+    assert reader.next_break().new_state == 0
+    assert opened.read(0, 5) == b"later"
