@@ -16,8 +16,8 @@ from smbserver.objects.server_state import ServerState
 from smbserver.sharing.file_state import Identity
 from smbserver.waiter import Waiter
 
-# Bytes to free, or to reserve. In tmpfs, the slowest, this many take 1 ms to free and 2 ms to reserve; a thread costs
-# 0.1 to 0.2 ms.
+# Bytes to free, or to reserve. In tmpfs, the slowest, this many take 1 ms to free and 2 ms to reserve; the way by a
+# thread a quarter of one.
 LARGE: Final = 4 << 20
 
 
