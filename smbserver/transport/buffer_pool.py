@@ -15,7 +15,7 @@ _LOOKS: Final = 4  # how many lent buffers are asked before a new one is made; t
 
 
 class BufferPool:
-    """Belongs to one server and its event loop."""
+    """Belongs to one server and its event loop, whose connections also see by it which of them was served last."""
 
     def __init__(self) -> None:
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))  # what is in it is gone with the next event

@@ -1,7 +1,6 @@
 """From what the kernel says and stored DOS attributes to the Metadata that NT clients see."""
 
 import stat
-from struct import Struct
 from typing import Final
 
 from smbserver.backend.posix import inode
@@ -11,7 +10,7 @@ from smbserver.nt import attributes
 from smbserver.nt.filetime import EPOCH_DIFFERENCE, MAXIMUM
 from smbserver.nt.metadata import Metadata, Ownership
 
-_LAYOUT: Final = Struct("=I12xI8xH2xQQQ8xqI4xqI4xqI4xqI12xII112x")  # inode.LAYOUT without uid and gid
+_LAYOUT: Final = inode.FACTS
 # Named as integers, they are computed with as such in a build.
 _Values = tuple[int, int, int, int, int, int, int, int, int, int, int, int, int, int, int, int]
 _BLOCK: Final = 512  # unit of the number of blocks

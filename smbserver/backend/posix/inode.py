@@ -16,6 +16,7 @@ Identity = tuple[int, int]
 # Mask, number of links, uid, gid, mode, inode, size, blocks, then seconds and nanoseconds of access, birth, change and
 # modification, then the device's two numbers. What is between them nobody here wants.
 LAYOUT: Final = Struct("=I12xIIIH2xQQQ8xqI4xqI4xqI4xqI12xII112x")
+FACTS: Final = Struct("=I12xI8xH2xQQQ8xqI4xqI4xqI4xqI12xII112x")  # the same without uid and gid
 _SIZE: Final = 256
 _WHICH: Final = Struct("=32xQ96xII")  # inode, device
 _WHOSE: Final = Struct("=16xIIIH106xII")  # number of links, uid, gid, mode, device
