@@ -1,18 +1,24 @@
-"""The stores under test: every one this machine can offer, as a fixture that also counts descriptors."""
+"""The stores under test: every one this machine can offer, as a fixture that also counts descriptors.
+
+The package is imported only inside the fixtures: pytest reads the conftest.py of a named folder before the option
+`--compiled` is known.
+"""
+
+from __future__ import annotations
 
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from smbserver.backend.base import Backend
-from smbserver.backend.memory import MemoryBackend
-from smbserver.backend.posix import PosixBackend, measure
-from smbserver.backend.size_limit import SizeLimitedDisk
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from smbserver.backend.base import Backend
 
 MUCH = 1 << 60  # a limit that nothing here reaches
 SHARED_MEMORY = Path("/dev/shm")  # a tmpfs nearly everywhere, and unlike a disk's file system in small ways
@@ -54,6 +60,10 @@ def backend(
     request: pytest.FixtureRequest, tmp_path: Path, no_leak: None, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Backend]:
     """One empty store per kind."""
+    from smbserver.backend.memory import MemoryBackend
+    from smbserver.backend.posix import PosixBackend, measure
+    from smbserver.backend.size_limit import SizeLimitedDisk
+
     if request.param == "memory":
         memory = MemoryBackend(clock)
         yield memory
