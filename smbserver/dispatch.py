@@ -203,7 +203,8 @@ def _run(work: Work, compound: Compound) -> Outcome:
         raise ProtocolViolation("a command before NEGOTIATE")
     if command.needs or work.flags & header.RELATED_OPERATIONS:
         _settle(work, compound, command)
-        if work.opened is not None and work.connection.server.files.resizes.under_way:
+        opened = work.opened
+        if opened is not None and (opened.behind_writes is not None or work.connection.server.files.resizes.under_way):
             wait = _behind(work, command)
             if wait is not None:
                 return wait
@@ -215,9 +216,12 @@ def _run(work: Work, compound: Compound) -> Outcome:
 
 
 def _behind(work: Work, command: Command) -> Pending[object] | None:
-    """What a request waits for while a thread changes the size of its file; None when it need not."""
-    resizes = work.connection.server.files.resizes
-    wait = resizes.wait(work.need_open().state.identity, len(work.message))
+    """What a request waits for while threads write what came before it, or change the size of its file; or None."""
+    opened = work.need_open()
+    wait = work.connection.server.files.resizes.wait(opened.state.identity, len(work.message))
+    writes = opened.behind_writes
+    if wait is None and writes is not None and (work.command != header.WRITE or writes.waiting):
+        wait = writes.wait(len(work.message))  # a WRITE goes on, to the end of their line
     if wait is None:
         return None
     waiting = Pending(wait, lambda _: cast(Reply, _after(work, command)), can_cancel=True)

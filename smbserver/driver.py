@@ -34,6 +34,7 @@ class Driver:
         self.lost = False
         connection.push = transport.send
         connection.unacknowledged = transport.unacknowledged
+        connection.more_waits = transport.more_waits
         connection.drop = self._drop
         connection.sends_tails = transport.sends_tails
 

@@ -94,11 +94,13 @@ class AsyncioRuntime:
         """From the operating system."""
         return secrets.token_bytes(count)
 
-    def offload(self, call: Callable[[], T], store: object = None, client: object = None) -> Waiter[T]:
+    def offload(
+        self, call: Callable[[], T], store: object = None, client: object = None, line: object = None
+    ) -> Waiter[T]:
         """Run in a thread, resolve on the loop."""
         if self._users is not None:
             call = self._users.carried(call)
-        return self._threads.submit(call, store, client)
+        return self._threads.submit(call, store, client, line)
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """A timer of the loop."""

@@ -68,7 +68,9 @@ class ManualRuntime:
         self._drawn += 1
         return hashlib.shake_128(self._drawn.to_bytes(8, "little")).digest(count)
 
-    def offload(self, call: Callable[[], T], store: object = None, client: object = None) -> Waiter[T]:
+    def offload(
+        self, call: Callable[[], T], store: object = None, client: object = None, line: object = None
+    ) -> Waiter[T]:
         """Run the call now, or when the test says so."""
         waiter: Waiter[T] = Waiter()
 
@@ -137,6 +139,7 @@ class CollectingTransport:
         self.reason: str | None = None
         """Why the server ended the connection; None while it lives."""
         self.stuck = False
+        self.more = False
         self.sends_tails = False
         self.owes = False
         self.tails: list[Tail] = []
@@ -166,6 +169,10 @@ class CollectingTransport:
     def unacknowledged(self) -> bool:
         """Whether the test says that the cable is cut."""
         return self.stuck
+
+    def more_waits(self) -> bool:
+        """Whether the test says that the client has sent more."""
+        return self.more
 
     def close(self) -> None:
         """End the connection behind what was sent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -82,6 +83,89 @@ def test_clients_of_one_store_take_turns() -> None:
     assert len(served) == 5 * THREADS + 1
 
 
+def test_a_line_keeps_its_order_and_takes_one_thread() -> None:
+    async def scene() -> list[str]:
+        threads, disk = IoThreads(asyncio.get_running_loop()), Disk()
+        names = [str(number) for number in range(50)]
+        waiting = [threads.submit(disk.call(name), "disk", "a client", "a file") for name in names]
+        other = threads.submit(lambda: "beside it", "disk", "a client", "another file")
+        assert await settled(other) == "beside it"
+        disk.go_on()
+        resolved: list[str] = []
+        for waiter in waiting:
+            waiter.when_done(lambda done: resolved.append(done.result()))
+        assert await settled(waiting[-1]) == names[-1]
+        assert resolved == names
+        assert await settled(threads.submit(lambda: "again", "disk", "a client", "a file")) == "again"
+        threads.close(wait=True)
+        return disk.served
+
+    assert asyncio.run(scene()) == [str(number) for number in range(50)]
+
+
+def test_who_has_lines_takes_turns_as_well() -> None:
+    async def scene() -> list[str]:
+        threads, disk = IoThreads(asyncio.get_running_loop()), Disk()
+        greedy = [
+            threads.submit(disk.call("greedy"), "disk", "greedy", f"file {number % THREADS}")
+            for number in range(5 * THREADS)
+        ]
+        modest = threads.submit(disk.call("modest"), "disk", "modest")
+        disk.go_on()
+        for waiter in (*greedy, modest):
+            await settled(waiter)
+        threads.close(wait=True)
+        return disk.served
+
+    served = asyncio.run(scene())
+    assert served.index("modest") <= 3 * THREADS
+    assert len(served) == 5 * THREADS + 1
+
+
+def test_an_error_in_a_line_is_its_own() -> None:
+    def failing() -> str:
+        raise OSError(5, "the disk is broken")
+
+    async def scene() -> None:
+        threads = IoThreads(asyncio.get_running_loop())
+        calls = (lambda: "before", failing, lambda: "behind")
+        before, broken, behind = [threads.submit(call, "disk", None, "a file") for call in calls]
+        assert await settled(before) == "before"
+        with pytest.raises(OSError, match="broken"):
+            await settled(broken)
+        assert await settled(behind) == "behind"
+        threads.close(wait=True)
+
+    asyncio.run(scene())
+
+
+def test_a_finished_call_is_not_kept() -> None:
+    """It can have a large buffer, and its thread sleeps until the next."""
+
+    class Buffer:
+        pass
+
+    async def scene() -> None:
+        threads, buffer = IoThreads(asyncio.get_running_loop()), Buffer()
+        kept = weakref.ref(buffer)
+
+        def call(used: Buffer = buffer) -> str:
+            return str(used)
+
+        del buffer
+        for line in (None, "a file"):
+            await settled(threads.submit(call, "disk", None, line))
+        del call
+        for _ in range(1000):  # the thread is on its way to sleep
+            if kept() is None:
+                break
+            await asyncio.sleep(0.001)
+        assert kept() is None
+        threads.close(wait=True)
+
+    asyncio.run(scene())
+
+
 def test_errors_and_the_end() -> None:
     def failing() -> str:
         raise OSError(5, "the disk is broken")
@@ -92,11 +176,13 @@ def test_errors_and_the_end() -> None:
             await settled(threads.submit(failing, "disk", None))
         running = [threads.submit(disk.call(), "disk", None) for _ in range(THREADS)]
         never = threads.submit(disk.call(), "disk", None)
-        disk.wait_for(THREADS)  # what has not begun is cancelled
+        line = [threads.submit(disk.call(), "another disk", None, "a file") for _ in range(2)]
+        disk.wait_for(THREADS + 1)  # what has not begun is cancelled
         disk.go_on()
         threads.close(wait=False)
         assert never.cancelled
-        for waiter in running:
+        assert line[1].cancelled
+        for waiter in (*running, line[0]):
             await settled(waiter)
 
     asyncio.run(scene())

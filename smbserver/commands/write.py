@@ -8,7 +8,9 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_WRITTEN
 from smbserver.objects.open import Open
+from smbserver.objects.server_state import ServerState
 from smbserver.sharing.caching import ALL
+from smbserver.sharing.held_back import HeldBack
 from smbserver.wire import write as wire
 
 _LAST_OFFSET: Final = 0x7FFFFFFFFFFFFFFF
@@ -19,6 +21,9 @@ _SMB_3_0: Final = 0x0300
 # can take. For a while the writes of the share then wait in threads.
 _SLOW: Final = 0.02  # seconds
 _SLOW_FOR: Final = 1.0
+# Bytes: from here on a write takes so long that a thread makes it while the next request is received, if its client has
+# sent that already (transcript 0038). A hand-over costs a fortieth of it.
+_THREAD_FROM: Final = 512 * 1024
 # Bytes of a share that may wait so. Beyond it the loop itself waits: nothing else makes clients send less.
 _MAX_BEHIND: Final = 64 * 1024 * 1024
 
@@ -56,7 +61,12 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None] | Pen
             opened.defer_write_time(server.runtime.now)
         share, clock = opened.tree.share, server.runtime.seconds
         begun = clock()
-        if begun < share.slow_until and not opened.holder.stream and share.behind < _MAX_BEHIND:
+        if (
+            (opened.behind_writes is not None or begun < share.slow_until or _may_overlap(opened, work, length))
+            and share.behind < _MAX_BEHIND
+            and opened.granted & access.FILE_WRITE_DATA  # to append one must know where the file ends
+            and not opened.holder.stream
+        ):
             return _write_in_thread(request, work, opened)
         try:
             opened.handle.write(request.data, offset)
@@ -74,11 +84,25 @@ def _sync_in_thread(work: Work, opened: Open, length: int) -> Pending[None]:
     return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
 
 
+def _may_overlap(opened: Open, work: Work, length: int) -> bool:
+    """Whether a thread gains anything: it is the kernel that works, and the loop will need the interpreter little.
+
+    `cryptography` keeps that for itself while it signs and decrypts: the thread would wait for it after each write.
+    """
+    return (
+        length >= _THREAD_FROM
+        and getattr(opened.handle, "is_on_descriptor", False) is True
+        and work.connection.answers_plainly(work)
+        and work.others_wait()
+    )
+
+
 def _write_in_thread(request: wire.WriteRequest, work: Work, opened: Open) -> Pending[float]:
-    """The same where the disk is behind; what must be known beforehand has been checked."""
+    """The same while the loop goes on, one write of a file at a time. What must be known beforehand was checked."""
     handle, share, clock = opened.handle, opened.tree.share, work.connection.server.runtime.seconds
     data, offset = request.data, request.offset
     syncs = request.flags & wire.FLAG_WRITE_THROUGH or opened.mode & attributes.FILE_WRITE_THROUGH
+    writes = opened.behind_writes = opened.behind_writes or HeldBack()
 
     def run() -> float:
         begun = clock()
@@ -93,13 +117,30 @@ def _write_in_thread(request: wire.WriteRequest, work: Work, opened: Open) -> Pe
             share.slow_until = clock() + _SLOW_FOR
         return Reply([wire.encode_response(len(data))])
 
-    opened.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
-
     def done(_: object) -> None:
         share.behind -= len(data)
+        writes.running -= 1
+        if writes.waiting and not writes.running:
+            _let_in(opened, writes, work.connection.server)
+        elif not writes.running:
+            opened.behind_writes = None
         opened.changed_late(FILTER_WRITTEN)
 
+    opened.changed(FILTER_WRITTEN)  # should the open be closed meanwhile, it is told then
+    writes.running += 1
     share.behind += len(data)
-    pending = work.offload(run, reply)
+    pending = work.offload(run, reply, opened.state)
     pending.waiter.when_done(done)
     return pending
+
+
+def _let_in(opened: Open, writes: HeldBack, server: ServerState) -> None:
+    """Who was held back goes on when the last WRITE has been answered. His connection may be gone by then."""
+
+    def let_in(_: object) -> None:
+        if not writes.running:
+            opened.behind_writes = None
+            server.files.outbox += writes.waiting
+            server.settle()
+
+    server.runtime.turn().when_done(let_in)

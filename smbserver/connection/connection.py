@@ -55,6 +55,7 @@ class Connection:
         self.pending: dict[int, Work] = {}
         self.push: Callable[[list[Buffer]], None] | None = None  # the transport; None when it is gone
         self.unacknowledged: Callable[[], bool] | None = None  # whether the transport waits for its peer
+        self.more_waits: Callable[[], bool] | None = None  # whether the transport has more for us
         self.sends_tails = False  # whether the transport can send what is still in a file
         self.drop: Callable[[str], None] | None = None  # end the transport at once, for this reason
         self.distort: Callable[[Work, Reply], None] | None = None  # a test hook: changes replies before they leave

@@ -196,14 +196,19 @@ class Work:
         if size > CREDIT_UNIT and size > max(self.credit_charge, 1) * CREDIT_UNIT:
             raise StatusError(status.INVALID_PARAMETER)
 
-    def in_thread(self, call: Callable[[], T]) -> Waiter[T]:
-        """Run a blocking call in a thread of the share, when it is this connection's turn."""
-        return self.connection.server.runtime.offload(call, self.need_tree().share, self.connection)
+    def in_thread(self, call: Callable[[], T], line: object = None) -> Waiter[T]:
+        """Run a blocking call in a thread of the share, when it is this connection's turn; `line` as the runtime's."""
+        return self.connection.server.runtime.offload(call, self.need_tree().share, self.connection, line)
 
-    def offload(self, call: Callable[[], T], finish: Callable[[T], Reply]) -> "Pending[T]":
+    def others_wait(self) -> bool:
+        """Whether its connection has sent more than this already."""
+        more_waits = self.connection.more_waits
+        return more_waits is not None and more_waits()
+
+    def offload(self, call: Callable[[], T], finish: Callable[[T], Reply], line: object = None) -> "Pending[T]":
         """Run a blocking call on the open's handle in a thread; the handle stays open until it is done."""
         opened = self.need_open()
         opened.hold()
-        waiter = self.in_thread(call)
+        waiter = self.in_thread(call, line)
         waiter.when_done(lambda _: opened.release())
         return Pending(waiter, finish, can_cancel=False)

@@ -31,6 +31,7 @@ from smbserver.sharing.channel_sequence import ChannelSequence
 from smbserver.sharing.deferred_write import DeferredWrite
 from smbserver.sharing.file_state import FileState
 from smbserver.sharing.file_table import FileTable
+from smbserver.sharing.held_back import HeldBack
 from smbserver.sharing.holder import Holder
 
 if TYPE_CHECKING:
@@ -63,13 +64,16 @@ class Cursor:
 class Open:
     """Belongs to one session. `hold` and `release` bracket work in threads: the handle outlives it.
 
-    `pipe` is the handle once more when it is a named pipe's, None for files and directories.
+    `pipe` is the handle once more when it is a named pipe's, None for files and directories. `behind_writes` is there
+    while threads write what its client has sent, and holds back what else it asks of the open: whoever was told that a
+    FLUSH or a CLOSE is done has all in it that he had sent before.
     """
 
     __slots__ = (
         "_closed",
         "_running",
         "backend",
+        "behind_writes",
         "cursor",
         "delete_on_close",
         "ea_index",
@@ -122,6 +126,7 @@ class Open:
         holder.owner = self
         holder.number = volatile_id
         self.sequence = ChannelSequence()
+        self.behind_writes: HeldBack | None = None
         self.cursor: Cursor | None = None
         self.pattern_text = "*"
         self._running = 0

@@ -20,10 +20,13 @@ class Runtime(Protocol):
     def random(self, count: int) -> bytes:
         """Unpredictable bytes."""
 
-    def offload(self, call: Callable[[], T], store: object = None, client: object = None) -> Waiter[T]:
+    def offload(
+        self, call: Callable[[], T], store: object = None, client: object = None, line: object = None
+    ) -> Waiter[T]:
         """Run a blocking call in a thread. The waiter resolves on the event loop; it cannot be cancelled.
 
         Each store has threads of its own, and its clients take turns: what hangs delays its like. None is the server.
+        Calls with the same `line` run one after the other in their order.
         """
 
     def turn(self) -> Waiter[None]:

@@ -99,6 +99,9 @@ class FrameTransport(Protocol):
     def unacknowledged(self) -> bool:
         """Whether something that was sent has not arrived at the peer yet."""
 
+    def more_waits(self) -> bool:
+        """Whether more was received than what has been delivered."""
+
     def pause(self) -> None:
         """Deliver nothing more."""
 
@@ -128,6 +131,7 @@ class TcpTransport:
         self._queued = 0  # bytes, what is owed among them
         self._answered = 0  # in this turn
         self._turn_is_over = False  # what was received waits for the next one
+        self._is_last = True  # nothing is in the buffer behind the frame that is delivered
         self._in_batch = False
         self._skip = 0  # so many events are not followed by tries
         self._skip_next = 1  # and so many when tries were in vain
@@ -151,6 +155,15 @@ class TcpTransport:
         try:
             return bool(_INT.unpack(fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(_INT.size)))[0])
         except OSError:  # a socket that has no such count
+            return False
+
+    def more_waits(self) -> bool:
+        """Whether more was received than what has been delivered, by us or by the kernel."""
+        if not self._is_last:
+            return True
+        try:
+            return bool(_INT.unpack(fcntl.ioctl(self._fd, termios.FIONREAD, bytes(_INT.size)))[0])
+        except OSError:  # it has ended
             return False
 
     def start(self, receiver: FrameReceiver) -> None:
@@ -310,6 +323,7 @@ class TcpTransport:
             if self._large_have == len(self._large):
                 frame, self._large = self._large, None
                 wider, self._wider = self._wider, None
+                self._is_last = True
                 assert self._receiver is not None
                 self._receiver.frame_received(frame, wider)
             return True
@@ -333,6 +347,7 @@ class TcpTransport:
             body = start + FRAME_HEADER
             if end - body >= length:
                 start = body + length
+                self._is_last = start == end
                 self._receiver.frame_received(memoryview(received[body:start].tobytes()))
             elif length > self._receiver.max_frame:  # also catches a type byte other than 0
                 self.abort(f"frame of {length} bytes")

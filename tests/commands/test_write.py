@@ -120,9 +120,10 @@ def test_closed_and_failed_behind(world: World, behind: None, monkeypatch: pytes
     world.runtime.hold_offloaded = True
     file.write(0, b"first")
     last = file.tree.submit(commands.write(file.file_id, 0, b"last!", WRITE_THROUGH))
-    file.close()
+    closing = file.tree.submit(commands.close(file.file_id))
     world.runtime.run_offloaded()
-    file.tree.session.connection.wait(last).check()
+    for message in (last, closing):
+        file.tree.session.connection.wait(message).check()
     assert (world.data / "file").read_bytes() == b"last!"
 
     def full(self: PosixHandle, data: memoryview | bytes, offset: int) -> None:

@@ -1,12 +1,9 @@
-"""Who waits while a thread changes a file's size, and how much of it may."""
+"""Who waits while a thread changes a file's size."""
 
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from smbserver.sharing import resizing
 from smbserver.sharing.resizing import Resizes
 
 FILE, OTHER = (1, 2), (1, 3)
@@ -41,29 +38,3 @@ def test_two_threads_at_one_file(resizes: Resizes) -> None:
     assert resizes.end(FILE) == []
     waiting.append(resizes.wait(FILE))
     assert resizes.end(FILE) == waiting
-
-
-def test_beyond_the_limit_a_large_request_does_not_wait(resizes: Resizes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(resizing, "MAX_HELD", 1 << 20)
-    resizes.begin(FILE)
-    first = resizes.wait(FILE, 1 << 20)
-    assert first is not None
-    assert resizes.wait(FILE, 128 << 10) is None
-    assert resizes.wait(FILE, 100) is not None
-    first.cancel()
-    assert resizes.wait(FILE, 128 << 10) is not None
-
-
-@given(st.lists(st.integers(0, 1 << 16), max_size=20), st.data())
-def test_who_gives_up_leaves_nothing(sizes: list[int], data: st.DataObject) -> None:
-    resizes = Resizes()
-    resizes.begin(FILE)
-    waiting = [waiter for size in sizes if (waiter := resizes.wait(FILE, size)) is not None]
-    leaving = [waiter for waiter in waiting if data.draw(st.booleans())]
-    for waiter in leaving:
-        waiter.cancel()
-    queue = resizes.under_way[FILE]
-    assert queue.held == sum(queue.waiting.values())
-    assert resizes.end(FILE) == [waiter for waiter in waiting if waiter not in leaving]
-    for waiter in waiting:
-        waiter.cancel()  # who is to go on now may give up before it is his turn

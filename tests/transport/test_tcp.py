@@ -597,6 +597,26 @@ def test_what_the_peer_has_not_taken_is_unacknowledged(line: Line) -> None:
     assert not line.transport.unacknowledged()
 
 
+def test_whether_more_waits(line: Line) -> None:
+    """Behind the frame that is being handled: in the same receive, or in the kernel."""
+    found: list[bool] = []
+    line.receiver.answer = lambda _: found.append(line.transport.more_waits())
+    line.feed(framed(b"alone"))
+    line.feed(framed(b"one", b"two", b"three"))
+    assert found == [False, True, True, False]
+    found.clear()
+    large = framed(bytes(2 * RECEIVE_BUFFER))
+    line.feed(large)
+    line.peer.send(large[: RECEIVE_BUFFER // 2])
+    line.loop.readers[line.transport._fd]()
+    line.feed(large[RECEIVE_BUFFER // 2 : -10])
+    line.peer.send(large[-10:] + framed(b"next"))
+    line.loop.run()
+    assert found == [False, True, False]
+    line.transport.abort("it has ended")
+    assert not line.transport.more_waits()
+
+
 def test_a_deep_queue_is_answered_in_turns(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tcp, "TURN_LIMIT", 4 * tcp.FRAME_WEIGHT)
     turns: list[int] = []
