@@ -19,9 +19,10 @@ class _Job:
 
     __slots__ = ("call", "client", "error", "is_last", "line", "line_name", "result", "store", "waiter")
 
+    # Any: a waiter of what the call gives, which only its submitter knows.
     def __init__(self, call: Callable[[], object], waiter: Waiter[Any], client: object) -> None:
         self.call = call
-        self.waiter = waiter  # of what the call gives, which only its submitter knows: Any
+        self.waiter = waiter
         self.client = client
         self.store: _Store
         self.line: deque[_Job] | None = None

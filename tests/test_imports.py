@@ -231,7 +231,7 @@ RESTRICTED = (
     Row("server", "secrets", "the randomness that is passed down"),
     Row("server", "os", "tells the user's id in an error"),
     Row("host_users", "os", "the groups of a user"),
-    Row("io_threads", "concurrent", "the thread pool for blocking calls"),
+    Row("io_threads", "threading", "the threads for blocking calls"),
     Row("backend", "os"),
     Row("io_threads", "asyncio", "threads resolve on the loop"),
     Row("backend.posix.late_close", "concurrent", "a thread frees the blocks of deleted files"),

@@ -416,7 +416,7 @@ def test_the_threads_end_before_it_was_begun(
     """As `IoThreads.close` does it."""
     waiters: list[Waiter[None]] = []
 
-    def offload(call: Callable[[], None], store: object = None, client: object = None) -> Waiter[None]:
+    def offload(call: Callable[[], None], *_: object) -> Waiter[None]:
         waiters.append(Waiter())
         return waiters[-1]
 
