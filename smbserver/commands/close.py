@@ -8,11 +8,11 @@ from smbserver.wire import close as wire
 log = logging.getLogger(__name__)
 
 
-def close(request: wire.CloseRequest, work: Work) -> Reply:
+def close(flags: int, work: Work) -> Reply:
     """End an open; with POSTQUERY_ATTRIB the reply has the file's last attributes."""
     opened = work.need_open()
     body = wire.EMPTY_RESPONSE
-    if request.flags & wire.FLAG_POSTQUERY_ATTRIB:
+    if flags & wire.FLAG_POSTQUERY_ATTRIB:
         try:
             opened.end_deferral()
             body = wire.encode_response(opened.metadata())

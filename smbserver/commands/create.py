@@ -105,12 +105,13 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
         if known is not None:
             return _answer_again(request, durable, known, work)
     check_who(request)
-    if tree.share.backend is None:
+    backend = tree.share.backend
+    if backend is None:
         opened, action, meta = _open_pipe(request, work, tree)
     else:
         work.check_user()
         try:
-            opened, action, meta = _open_file(request, work, tree, tree.share.backend, durable)
+            opened, action, meta = _open_file(request, work, tree, backend, durable)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
         except MustResize as large:
@@ -243,7 +244,8 @@ def _open(
     stream: StreamName,
     durable: DurableRequest | None,
 ) -> tuple[Open, int, Metadata]:
-    located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE, is_posix(request))
+    exact = is_posix(request) if request.contexts else False
+    located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE, exact)
     try:
         resizes = work.connection.server.files.resizes
         if resizes.under_way:

@@ -8,7 +8,7 @@ from smbserver.nt.metadata import Metadata
 from smbserver.wire import create as wire
 
 DELEGATE: Final = 3  # the last of the impersonation levels
-OVERWRITES: Final = (attributes.FILE_SUPERSEDE, attributes.FILE_OVERWRITE, attributes.FILE_OVERWRITE_IF)
+OVERWRITES: Final = frozenset((attributes.FILE_SUPERSEDE, attributes.FILE_OVERWRITE, attributes.FILE_OVERWRITE_IF))
 MAKES: Final = (
     attributes.FILE_SUPERSEDE,
     attributes.FILE_CREATE,

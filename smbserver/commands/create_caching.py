@@ -50,6 +50,8 @@ def caching_request(request: wire.CreateRequest, work: Work, located: Located, s
 
     Raises StatusError INVALID_PARAMETER when the lease key belongs to another file.
     """
+    if not request.requested_oplock_level:
+        return None
     files = work.connection.server.files
     is_directory = request.create_options & attributes.FILE_DIRECTORY_FILE != 0
     if located.metadata is not None:

@@ -11,9 +11,9 @@ from smbserver.wire import file_info
 from smbserver.wire import query_info as wire
 
 # What a right is needed for; the other classes need none ([MS-FSA] 2.1.5.12).
-_NEED_READ_ATTRIBUTES: Final = (file_info.BASIC, file_info.ALL, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
-_HAVE_FILE_ID: Final = (file_info.INTERNAL, file_info.ALL, file_info.ID)
-_HAVE_EA_SIZE: Final = (file_info.EA, file_info.ALL)  # it costs a look of its own
+_NEED_READ_ATTRIBUTES: Final = (file_info.ALL, file_info.BASIC, file_info.NETWORK_OPEN, file_info.ATTRIBUTE_TAG)
+_HAVE_FILE_ID: Final = (file_info.ALL, file_info.INTERNAL, file_info.ID)
+_HAVE_EA_SIZE: Final = (file_info.ALL, file_info.EA)  # it costs a look of its own
 
 
 def query_file(request: wire.QueryInfoRequest, opened: Open, looked: Metadata | None) -> bytes:

@@ -48,17 +48,18 @@ def query_info(request: wire.QueryInfoRequest, work: Work) -> Reply:
     if opened.pipe is not None:
         return _pipe(request, opened, opened.pipe)
     if request.info_type == wire.INFO_FILE:
-        if request.file_info_class == FULL_EA:
+        info_class = request.file_info_class
+        if info_class == FULL_EA:
             return query_ea(request, opened)
-        if request.file_info_class == file_info.NORMALIZED_NAME and not dialect.preauth:
+        if info_class == file_info.NORMALIZED_NAME and not dialect.preauth:
             raise StatusError(status.NOT_SUPPORTED)  # 3.3.5.20.1: from 3.1.1 on
-        if request.file_info_class == file_info.STREAM and opened.tree.share.has_streams:
+        if info_class == file_info.STREAM and opened.tree.share.has_streams:
             return _streams(opened, room)
-        if request.file_info_class == file_info.ID and dialect.revision < _SMB_3_0:
+        if info_class == file_info.ID and dialect.revision < _SMB_3_0:
             raise StatusError(status.NOT_SUPPORTED)  # likewise
-        if opened.is_posix and request.file_info_class == posix.INFORMATION:
+        if opened.is_posix and info_class == posix.INFORMATION:
             return _fit(posix_file(opened), posix.FILE_SIZE, room)
-        return _fit(query_file(request, opened, work.looked), file_info.FIXED_SIZE[request.file_info_class], room)
+        return _fit(query_file(request, opened, work.looked), file_info.FIXED_SIZE[info_class], room)
     if request.info_type == wire.INFO_FILESYSTEM:
         if opened.is_posix and request.file_info_class == posix.INFORMATION:
             return _fit(posix_volume(opened), posix.VOLUME_SIZE, room)

@@ -124,8 +124,10 @@ class Connection:
         if flags & header.SERVER_TO_REDIR:
             raise ProtocolViolation("a reply from a client")
         if work.command != header.CANCEL:
-            multi = self.dialect is not None and self.dialect.multi_credit
-            if not self.credits.take(work.message_id, work.credit_charge or 1 if multi else 1):
+            charge = work.credit_charge or 1
+            if charge > 1 and (self.dialect is None or not self.dialect.multi_credit):
+                charge = 1
+            if not self.credits.take(work.message_id, charge):
                 raise ProtocolViolation(f"message id {work.message_id} was not granted")
         if sealed_by is not None:
             # Only the session that sealed it may speak in it; a related request says all ones.
@@ -192,25 +194,25 @@ class Connection:
         out: list[Buffer] = []
         is_alone = len(answered) == 1
         last = answered[-1][0]
-        granted = 0
+        wanted = 0  # credits, of those that no interim reply gave already
         for work, reply in answered:
             if reply.tail is not None and not (is_alone and self.answers_plainly(work)):
                 reply.read_tail()
             if self.distort is not None:
                 self.distort(work, reply)
-            if not work.async_id and work.command != header.CANCEL:
-                granted += self.credits.grant(work.credits_requested)
-            if is_alone:
-                parts = self._message(work, reply, granted, 0, 0)
-            else:
+            if not work.async_id:
+                wanted += work.credits_requested or 1
+            following = padding = 0
+            if not is_alone:
                 length = header.SIZE
                 for part in reply.buffers:
                     length += len(part)
-                padding = -length % 8
-                if work is last:  # it is padded too (3.3.4.1.3), and leads nowhere; it has the credits of all
-                    parts = self._message(work, reply, granted, 0, padding)
-                else:
-                    parts = self._message(work, reply, 0, length + padding, padding)
+                padding = -length & 7
+                following = length + padding
+            if work is last:  # it is padded too (3.3.4.1.3), and leads nowhere; it has the credits of all
+                parts = self._message(work, reply, self.credits.grant(wanted) if wanted else 0, 0, padding)
+            else:
+                parts = self._message(work, reply, 0, following, padding)
             if reply.on_wire is not None:
                 reply.on_wire(parts)
             out += parts
@@ -260,7 +262,7 @@ class Connection:
         )
         parts: list[Buffer] = [head, *reply.buffers]
         if padding:
-            parts.append(bytes(padding))
+            parts.append(header.PADDING[padding])
         if signer is not None:
             signature = signer(parts, work.message_id, True, False)
             parts[0] = head[: header.SIGNATURE_OFFSET] + signature

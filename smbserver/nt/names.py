@@ -1,5 +1,6 @@
 """File names as a client writes them: splitting, validity, folding, wildcards ([MS-FSCC] 2.1.5, [MS-FSA] 2.1.4.4)."""
 
+import re
 import unicodedata
 from typing import Final
 
@@ -11,7 +12,7 @@ MAX_COMPONENT_UNITS: Final = 255
 MAX_COMPONENTS: Final = 256  # a path cannot need more levels than this; bounds the work of a resolution
 NOT_IN_SHORT: Final = frozenset(" +,;=[]")  # beside what no name may have
 FORBIDDEN: Final = frozenset('"*/:<>?\\|') | {chr(c) for c in range(32)}
-_FORBIDDEN_IN_PATH: Final = FORBIDDEN - {"\\"}
+_forbidden_in_path: Final = re.compile(r'[\x00-\x1f"*/:<>?|]').search  # all of them but the separator
 
 DOS_STAR: Final = "<"
 DOS_QM: Final = ">"
@@ -41,10 +42,11 @@ def split(name: str) -> Path:
     if (
         len(name) > MAX_COMPONENT_UNITS
         or not name.isascii()
-        or not _FORBIDDEN_IN_PATH.isdisjoint(name)
-        or "" in components
-        or "." in components
-        or ".." in components
+        or _forbidden_in_path(name) is not None
+        or name[0] == "."
+        or "\\." in name
+        or "\\\\" in name
+        or name[-1] == "\\"
     ):
         for component in components:
             check_component(component)

@@ -15,28 +15,20 @@ RESPONSE: Final = Struct("<HHIQQQQQQI")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
 
 
-class CloseRequest:
-    """Which open ends; POSTQUERY_ATTRIB asks for its last attributes. Nobody changes one."""
+def decode(message: memoryview) -> int:
+    """The flags of a request: POSTQUERY_ATTRIB asks for the last attributes of what ends. Raises WireError.
 
-    __slots__ = ("flags", "persistent_id", "volatile_id")
-
-    def __init__(self, flags: int, persistent_id: int, volatile_id: int) -> None:
-        self.flags = flags
-        self.persistent_id = persistent_id
-        self.volatile_id = volatile_id
-
-
-def decode(message: memoryview) -> CloseRequest:
-    """Read a request. Raises WireError."""
+    Which open that is stands at FILE_ID_OFFSET.
+    """
     if len(message) < HEADER_SIZE + REQUEST.size:
         raise WireError("short CLOSE")
-    _, flags, _, persistent, volatile = REQUEST.unpack_from(message, HEADER_SIZE)
-    return CloseRequest(flags, persistent, volatile)
+    flags: int = REQUEST.unpack_from(message, HEADER_SIZE)[1]
+    return flags
 
 
-def encode(request: CloseRequest) -> bytes:
+def encode(flags: int, persistent_id: int, volatile_id: int) -> bytes:
     """The body of a request."""
-    return REQUEST.pack(24, request.flags, 0, request.persistent_id, request.volatile_id)
+    return REQUEST.pack(24, flags, 0, persistent_id, volatile_id)
 
 
 EMPTY_RESPONSE: Final = RESPONSE.pack(60, 0, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -258,6 +258,8 @@ def decode_streams(data: memoryview) -> tuple[Stream, ...]:
 
 def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
     """The bytes of an information class, or None when this server does not have it."""
+    if info_class == ALL:
+        return all_information(meta, view)
     if info_class == BASIC:
         return basic(meta)
     if info_class == STANDARD:
@@ -280,8 +282,6 @@ def encode(info_class: int, meta: Metadata, view: OpenView) -> bytes | None:
         return _U64.pack(view.position)
     if info_class == MODE:
         return _U32.pack(view.mode)
-    if info_class == ALL:
-        return all_information(meta, view)
     if info_class == ID:
         return file_id(view.volume_serial, meta.file_id)
     if info_class == STREAM:

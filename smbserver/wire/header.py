@@ -46,6 +46,7 @@ END_OF_BODY_SIZE: Final = _WITH_BODY_SIZE.size
 _ASYNC_ID_OFFSET: Final = 32
 SIGNATURE_OFFSET: Final = 48
 NO_SIGNATURE: Final = bytes(16)
+PADDING: Final = tuple(bytes(count) for count in range(8))  # by how many bytes are missing to the next of a compound
 
 
 class Header(NamedTuple):
@@ -84,9 +85,10 @@ def fields(frame: memoryview, offset: int) -> Fields:
     Raises WireError when it is short or not an SMB2 header.
     """
     found: Fields
-    if len(frame) - offset >= END_OF_BODY_SIZE:
+    room = len(frame) - offset
+    if room >= END_OF_BODY_SIZE:
         found = _WITH_BODY_SIZE.unpack_from(frame, offset)
-    elif len(frame) - offset >= SIZE:
+    elif room >= SIZE:
         found = (*LAYOUT.unpack_from(frame, offset), 0)
     else:
         raise WireError("shorter than an SMB2 header")

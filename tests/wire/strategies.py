@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from smbserver.nt.metadata import Metadata, VolumeSpace
 from smbserver.wire import (
     change_notify,
-    close,
     create,
     create_contexts,
     directory_info,
@@ -157,7 +156,6 @@ LEASES = st.builds(
     epoch=st.just(0),
 ) | st.builds(create_contexts.Lease, version=st.just(2), key=GUID, state=U32, flags=U32, parent_key=GUID, epoch=U16)
 
-CLOSE_REQUESTS = st.builds(close.CloseRequest, flags=U16, persistent_id=U64, volatile_id=U64)
 CLOSE_ATTRIBUTES = st.tuples(U64, U64, U64, U64, U64, U64, U32)
 FLUSH_REQUESTS = st.builds(flush.FlushRequest, reserved1=U16, persistent_id=U64, volatile_id=U64)
 

@@ -51,7 +51,7 @@ class PosixLocated:
 
     def descriptor(self) -> Descriptor | None:
         """See `stored_acl`."""
-        if self.found is None or (self.names is not None and not self._acls.is_named(self.names)):
+        if self.found is None or self.names == b"" or (self.names is not None and not self._acls.is_named(self.names)):
             return None
         return self._acls.load(self.place(), None, self.follow())
 

@@ -78,14 +78,14 @@ class Resolver:
         """
         if not path:
             return os.dup(self.root), path
-        disk = [to_disk(name) for name in path]
-        if len(disk) == 1:
+        if len(path) == 1:
             # One name that `to_disk` made, and no link followed: there is nowhere to go but down.
             try:
-                return os.open(disk[0], _ENTRY_FLAGS, dir_fd=self.root), path
+                return os.open(to_disk(path[0]), _ENTRY_FLAGS, dir_fd=self.root), path
             except OSError as error:
                 if error.errno not in NOT_THERE:
                     raise
+        disk = [to_disk(name) for name in path]
         if self._kernel_walk:
             try:
                 return self._beneath("/".join(disk), _DIRECTORY_FLAGS, self._follows), path

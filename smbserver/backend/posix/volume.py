@@ -146,11 +146,6 @@ class PosixBackend:
         located = PosixLocated(parent, (*above, wire), wanted, wanted, self._acls)
         try:
             found = self._look(located, wire, composed, exact)
-            if found is not None and inode.kind(found) == inode.LINK:
-                if self._links is not None:
-                    self._describe_link(located, found)
-                    return located
-                found = self._follow(located)
             if found is not None:
                 self._describe(located, found)
         except BaseException:
@@ -185,15 +180,17 @@ class PosixBackend:
             located.path = (*located.path[:-1], to_wire(spelled) or wire)
         return found
 
-    def _follow(self, located: PosixLocated) -> bytes | None:
-        target = self._resolver.follow(located.path)
-        if target is None:
-            return None  # dangling or outward: as if absent; creating it fails, for the name is taken
-        located.target = target
-        return inode.look_at(target)
-
     def _describe_link(self, located: PosixLocated, found: bytes) -> None:
-        """The link itself; one that leads outside stays absent, like a dangling one elsewhere."""
+        """The file that it leads to, or the link itself where links are shown.
+
+        One that dangles or leads outside stays as if absent; creating it fails, for the name is taken.
+        """
+        if self._links is None:
+            target = self._resolver.follow(located.path)
+            if target is not None:
+                located.target = target
+                self._describe(located, inode.look_at(target))
+            return
         meta = link_metadata(self._resolver, located.parent, located.name, located.path, found, self._device)
         if meta is not None:
             located.identity = inode.identity(found)
@@ -202,6 +199,9 @@ class PosixBackend:
     def _describe(self, located: PosixLocated, found: bytes) -> None:
         kind = inode.kind(found)
         if kind != inode.FILE and kind != inode.DIRECTORY:
+            if kind == inode.LINK and located.target < 0:
+                self._describe_link(located, found)
+                return
             raise StatusError(status.ACCESS_DENIED)  # devices, FIFOs and sockets are not files to a client
         located.identity = inode.identity(found)
         located.found = found
