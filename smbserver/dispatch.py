@@ -302,8 +302,7 @@ def _inherit(work: Work, compound: Compound) -> None:
     if compound.position == 0:
         raise StatusError(status.INVALID_PARAMETER)
     previous = compound.works[compound.position - 1]
-    known = previous.command < len(COMMANDS) and COMMANDS[previous.command].needs & SESSION
-    if known and previous.session is None:
+    if previous.session is None and previous.command < len(COMMANDS) and COMMANDS[previous.command].needs & SESSION:
         raise StatusError(status.INVALID_PARAMETER)  # the one before found no session to go on with
     work.session_id = previous.session_id
     work.tree_id = previous.tree_id

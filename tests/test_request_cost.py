@@ -99,12 +99,12 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
 @pytest.mark.parametrize(
     ("make", "protection", "limit"),
     [
-        (echo, "plain", 45),
-        (read, "plain", 65),
-        (read, "signed", 83),
-        (read, "sealed", 84),
-        (write, "plain", 69),
-        (look, "plain", 254),
+        (echo, "plain", 43),
+        (read, "plain", 63),
+        (read, "signed", 81),
+        (read, "sealed", 82),
+        (write, "plain", 67),
+        (look, "plain", 242),
     ],
 )
 def test_calls_per_frame(

@@ -82,6 +82,10 @@ from smbserver.wire import create as wire
 
 T = TypeVar("T")
 
+_READS: Final = access.FILE_READ_DATA | access.FILE_EXECUTE
+_WRITES: Final = access.FILE_WRITE_DATA | access.FILE_APPEND_DATA
+_ARCHIVE_OR_DIRECTORY: Final = attributes.ARCHIVE | attributes.DIRECTORY
+
 MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
 _TRIES: Final = 3  # when a local program swaps the file between look and open
 
@@ -301,7 +305,7 @@ def _finish_resized(work: Work, opened: Open, caching: CachingRequest | None, is
 
 def _finish(work: Work, opened: Open, meta: Metadata, caching: CachingRequest | None, is_new: bool) -> None:
     """`is_new`: so is the file, of which this may be a stream."""
-    opened.state.lacks_archive = not meta.attributes & (attributes.ARCHIVE | attributes.DIRECTORY)
+    opened.state.lacks_archive = not meta.attributes & _ARCHIVE_OR_DIRECTORY
     if caching is not None:
         grant(caching, work, opened)
     if is_new and opened.holder.stream:
@@ -343,8 +347,8 @@ def _open_existing(
         if wait is not None:
             raise MustWait(wait)
     eas = requested_eas(request, backend.supports_eas) if overwrite else []
-    reads = granted & (access.FILE_READ_DATA | access.FILE_EXECUTE) != 0
-    writes = overwrite or granted & (access.FILE_WRITE_DATA | access.FILE_APPEND_DATA) != 0
+    reads = granted & _READS != 0
+    writes = overwrite or granted & _WRITES != 0
     handle = backend.open(located, reads, writes and not meta.is_directory)
     try:
         if options & attributes.FILE_NO_EA_KNOWLEDGE:

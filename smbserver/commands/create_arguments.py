@@ -8,6 +8,9 @@ from smbserver.nt.metadata import Metadata
 from smbserver.wire import create as wire
 
 DELEGATE: Final = 3  # the last of the impersonation levels
+_INVALID_ACCESS: Final = ~access.VALID
+_UNKNOWN_OPTIONS: Final = ~attributes.OPTIONS_KNOWN
+_UNKNOWN_ATTRIBUTES: Final = ~attributes.KNOWN
 OVERWRITES: Final = frozenset((attributes.FILE_SUPERSEDE, attributes.FILE_OVERWRITE, attributes.FILE_OVERWRITE_IF))
 MAKES: Final = (
     attributes.FILE_SUPERSEDE,
@@ -47,18 +50,19 @@ def check_who(request: wire.CreateRequest) -> None:
     """What is wrong for files and pipes alike."""
     if request.impersonation_level > DELEGATE:
         raise StatusError(status.BAD_IMPERSONATION_LEVEL)
-    if not request.desired_access or request.desired_access & ~access.VALID:
+    wanted = request.desired_access
+    if not wanted or wanted & _INVALID_ACCESS:
         raise StatusError(status.ACCESS_DENIED)
-    if request.desired_access & access.ACCESS_SYSTEM_SECURITY:
+    if wanted & access.ACCESS_SYSTEM_SECURITY:
         raise StatusError(status.PRIVILEGE_NOT_HELD)
 
 
 def check_arguments(request: wire.CreateRequest) -> None:
     """What is wrong whatever the file's name means."""
     options = request.create_options
-    if request.create_disposition > attributes.FILE_OVERWRITE_IF or options & ~attributes.OPTIONS_KNOWN:
+    if request.create_disposition > attributes.FILE_OVERWRITE_IF or options & _UNKNOWN_OPTIONS:
         raise StatusError(status.INVALID_PARAMETER)
-    if request.share_access & ~7 or request.file_attributes & ~attributes.KNOWN:
+    if request.share_access & ~7 or request.file_attributes & _UNKNOWN_ATTRIBUTES:
         raise StatusError(status.INVALID_PARAMETER)
     if options & _UNSUPPORTED_OPTIONS:
         raise StatusError(status.NOT_SUPPORTED)

@@ -37,7 +37,7 @@ def query_file(request: wire.QueryInfoRequest, opened: Open, looked: Metadata | 
         opened.state.delete_path is not None or opened.holder.unlinked,
         short_name(last) if info_class == file_info.ALTERNATE_NAME else "",
         opened.handle.ea_size() if info_class in _HAVE_EA_SIZE else 0,
-        opened.backend.serial_number,
+        opened.backend.serial_number if info_class == file_info.ID else 0,
     )
     meta = opened.metadata() if looked is None else looked
     if info_class in _HAVE_FILE_ID:

@@ -111,7 +111,7 @@ class OpenView:
     """What an information class can tell of an open beside the file's metadata. Nobody changes one.
 
     `name` is the path below the share; `short_name` the last component's 8.3 name, empty when it has none;
-    `ea_size` is only known for the classes that tell it.
+    `ea_size` and `volume_serial` are only known for the classes that tell them.
     """
 
     __slots__ = (
