@@ -248,6 +248,7 @@ def _open(
     stream: StreamName,
     durable: DurableRequest | None,
 ) -> tuple[Open, int, Metadata]:
+    named = stream.name
     exact = is_posix(request) if request.contexts else False
     located = backend.locate(path, request.create_disposition != attributes.FILE_CREATE, exact)
     try:
@@ -261,30 +262,30 @@ def _open(
             check_link(request, located, backend)
         if stream is not UNNAMED:
             request = apply_kind(request, stream, found)
-        caching = caching_request(request, work, located, stream.name)
+        caching = caching_request(request, work, located, named)
         if durable is not None and durable.app_instance is not None and located.identity is not None:
-            displace(durable, work, tree, located.identity, stream.name)
+            displace(durable, work, tree, located.identity, named)
         if found is None:
-            made = for_the_file(request) if stream.name else request
+            made = for_the_file(request) if named else request
             handle, action, granted, maximal = _make(made, work, tree, backend, located)
-            if stream.name:
-                handle = stream_of_new_file(backend, located, handle, stream.name)
-        elif stream.name:
-            handle, action, granted, maximal = open_stream(request, work, tree, backend, located, stream.name, caching)
+            if named:
+                handle = stream_of_new_file(backend, located, handle, named)
+        elif named:
+            handle, action, granted, maximal = open_stream(request, work, tree, backend, located, named, caching)
         else:
             handle, action, granted, maximal = _open_existing(request, work, tree, backend, located, caching)
         try:
-            if stream.name and action != attributes.OPENED:
+            if named and action != attributes.OPENED:
                 allocate(request, handle)
-            is_as_found = found is not None and action == attributes.OPENED and not stream.name
+            is_as_found = action == attributes.OPENED and not named
             meta = found if found is not None and is_as_found else handle.metadata()
-            opened = _enter(request, work, tree, backend, located, handle, granted, stream.name)
+            opened = _enter(request, work, tree, backend, located, handle, granted, named)
             opened.maximal_access = maximal
         except BaseException:
             handle.close()
             raise
         if action != attributes.OPENED:
-            cuts = action != attributes.CREATED and found is not None and not stream.name and is_long_cut(found, 0)
+            cuts = action != attributes.CREATED and found is not None and not named and is_long_cut(found, 0)
             room = large_room(request, handle)
             if cuts or room:
                 rest = partial(finish_overwrite, request, tree, backend, handle, located.path, opened.state)

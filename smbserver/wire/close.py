@@ -13,6 +13,7 @@ FLAG_POSTQUERY_ATTRIB: Final = 0x0001
 REQUEST: Final = Struct("<HHIQQ")
 RESPONSE: Final = Struct("<HHIQQQQQQI")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 8
+_REQUEST_END: Final = HEADER_SIZE + REQUEST.size
 
 
 def decode(message: memoryview) -> int:
@@ -20,7 +21,7 @@ def decode(message: memoryview) -> int:
 
     Which open that is stands at FILE_ID_OFFSET.
     """
-    if len(message) < HEADER_SIZE + REQUEST.size:
+    if len(message) < _REQUEST_END:
         raise WireError("short CLOSE")
     flags: int = REQUEST.unpack_from(message, HEADER_SIZE)[1]
     return flags

@@ -17,6 +17,7 @@ OPLOCK_LEVEL_LEASE: Final = 0xFF
 REQUEST: Final = Struct("<HBBIQQIIIIIHHII")
 RESPONSE: Final = Struct("<HBBIQQQQQQIIQQII")
 CONTEXT: Final = Struct("<IHHHHI")
+_REQUEST_END: Final = HEADER_SIZE + REQUEST.size
 _CONTEXT_SIZE: Final = CONTEXT.size
 _PADDING: Final = tuple(bytes(count) for count in range(8))
 MAX_CONTEXTS: Final = 32  # a dozen kinds exist
@@ -98,7 +99,7 @@ class CreateRequest:
 
 def decode(message: memoryview) -> CreateRequest:
     """Read a request. Raises WireError."""
-    if len(message) < HEADER_SIZE + REQUEST.size:
+    if len(message) < _REQUEST_END:
         raise WireError("short CREATE")
     (
         _,
@@ -117,7 +118,7 @@ def decode(message: memoryview) -> CreateRequest:
         contexts_offset,
         contexts_length,
     ) = REQUEST.unpack_from(message, HEADER_SIZE)
-    end = HEADER_SIZE + REQUEST.size
+    end = _REQUEST_END
     name = text(field(message, name_offset, name_length, end))
     contexts = decode_contexts(field(message, contexts_offset, contexts_length, end)) if contexts_length else {}
     return CreateRequest(oplock, impersonation, access, attributes, share, disposition, options, name, contexts)

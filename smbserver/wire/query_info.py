@@ -19,6 +19,8 @@ SL_INDEX_SPECIFIED: Final = 0x00000004
 REQUEST: Final = Struct("<HBBIHHIIIQQ")
 RESPONSE: Final = Struct("<HHI")
 FILE_ID_OFFSET: Final = HEADER_SIZE + 24
+_REQUEST_END: Final = HEADER_SIZE + REQUEST.size
+_RESPONSE_END: Final = HEADER_SIZE + RESPONSE.size
 
 
 class QueryInfoRequest:
@@ -58,12 +60,12 @@ class QueryInfoRequest:
 
 def decode(message: memoryview) -> QueryInfoRequest:
     """Read a request. Raises WireError."""
-    if len(message) < HEADER_SIZE + REQUEST.size:
+    if len(message) < _REQUEST_END:
         raise WireError("short QUERY_INFO")
     (_, kind, info_class, room, offset, _, length, additional, flags, persistent, volatile) = REQUEST.unpack_from(
         message, HEADER_SIZE
     )
-    data = field(message, offset, length, HEADER_SIZE + REQUEST.size)
+    data = field(message, offset, length, _REQUEST_END)
     return QueryInfoRequest(kind, info_class, room, additional, flags, persistent, volatile, data)
 
 
@@ -74,7 +76,7 @@ def encode(request: QueryInfoRequest) -> bytes:
         request.info_type,
         request.file_info_class,
         request.output_buffer_length,
-        HEADER_SIZE + REQUEST.size if request.input else 0,
+        _REQUEST_END if request.input else 0,
         0,
         len(request.input),
         request.additional_information,
@@ -87,11 +89,11 @@ def encode(request: QueryInfoRequest) -> bytes:
 
 def encode_response(data: bytes) -> bytes:
     """The body with its information."""
-    return RESPONSE.pack(9, HEADER_SIZE + RESPONSE.size, len(data)) + data
+    return RESPONSE.pack(9, _RESPONSE_END, len(data)) + data
 
 
 def decode_response(message: memoryview) -> memoryview:
     """The information of a reply, in the format of the class that was asked for. Raises WireError."""
     check_body(message, RESPONSE, 9)
     _, offset, length = RESPONSE.unpack_from(message, HEADER_SIZE)
-    return field(message, offset, length, HEADER_SIZE + RESPONSE.size)
+    return field(message, offset, length, _RESPONSE_END)
