@@ -17,6 +17,7 @@ from conformance.client.protocol import (
     AES_256_GCM,
     GENERIC_READ,
     OPEN,
+    OPEN_IF,
     RELATED_FILE_ID,
     SMB_3_0,
     SMB_3_0_2,
@@ -84,6 +85,25 @@ def test_one_changed_bit_ends_the_connection(world: World, options: Options, pla
         place = 30  # the nonce of CCM is 11 bytes; the others are authenticated all the same
     message[place] ^= 0x04
     assert is_dropped(tree.session, bytes(message))
+
+
+@every_cipher
+@pytest.mark.parametrize("place", [None, 4, 20, 36, 44, TRANSFORM_SIZE, TRANSFORM_SIZE + 100_000, -1])
+def test_a_large_frame_with_a_changed_byte_ends_the_connection(
+    world: World, options: Options, place: int | None
+) -> None:
+    """It is opened in the buffer that it came in."""
+    tree = world.tree(options=options)
+    file = tree.open("file", access=0x12019F, disposition=OPEN_IF)
+    message = bytearray(sealed(tree, commands.write(file.file_id, 0, b"x" * 200_000)))
+    if place is None:
+        tree.session.connection.send_message(bytes(message))
+        assert tree.session.connection.pump().status == status.SUCCESS
+        assert (world.data / "file").read_bytes() == b"x" * 200_000
+    else:
+        message[place] ^= 1
+        assert is_dropped(tree.session, bytes(message))
+        assert (world.data / "file").read_bytes() == b""
 
 
 @every_cipher

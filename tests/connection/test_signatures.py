@@ -130,6 +130,63 @@ def test_messages_around_what_is_copied_whole(world: World, options: Options, si
     assert answer_to(tree.session, bytes(message)).status == status.ACCESS_DENIED
 
 
+LARGE = 200_000
+
+
+@pytest.mark.parametrize("name", [name for name in SIGNED if name != "2.0.2"])
+@pytest.mark.parametrize("place", [None, 40, 48, 63, 64, 80, 130_000, -1])
+def test_a_large_frame_with_a_changed_byte_writes_nothing(world: World, name: str, place: int | None) -> None:
+    """It has a buffer of its own, in which the signature is taken out while the MAC is computed."""
+    tree = world.tree(options=SIGNED[name])
+    file = tree.open("file", access=0x12019F, disposition=OPEN_IF)
+    message = signed_message(tree, commands.write(file.file_id, 0, b"x" * LARGE))
+    if place is not None:
+        message[place] ^= 1
+    reply = answer_to(tree.session, bytes(message))
+    if place is None:
+        assert reply.status == status.SUCCESS
+        assert (world.data / "file").read_bytes() == b"x" * LARGE
+    else:
+        assert reply.status in (status.ACCESS_DENIED, status.USER_SESSION_DELETED)
+        assert (world.data / "file").read_bytes() == b""
+
+
+@pytest.mark.parametrize("wrong", [None, 0, 1])
+def test_every_member_of_a_large_compound_has_its_own_signature(world: World, wrong: int | None) -> None:
+    tree = world.tree(options=SIGNED["3.1.1 gmac"])
+    signer = tree.session.protection.signer
+    assert signer is not None
+    file = tree.open("file", access=0x12019F, disposition=OPEN_IF)
+    requests = [commands.write(file.file_id, 0, b"x" * LARGE), commands.write(file.file_id, LARGE, b"y" * LARGE)]
+    frame = memoryview(
+        bytearray(compound(*(raw.build(tree.session.connection, tree.request(request)) for request in requests)))
+    )
+    second = int.from_bytes(frame[20:24], "little")
+    for index, member in enumerate((frame[:second], frame[second:])):
+        sign_in_place(member, signer)
+        if index == wrong:
+            member[-1] ^= 1
+    assert statuses(tree.session, bytes(frame)) == [
+        status.ACCESS_DENIED if index == wrong else status.SUCCESS for index in range(2)
+    ]
+
+
+def test_a_large_signed_frame_is_as_it_came_when_it_is_handled(world: World) -> None:
+    tree = world.tree(options=SIGNED["3.1.1 gmac"])
+    file = tree.open("file", access=0x12019F, disposition=OPEN_IF)
+    message = signed_message(tree, commands.write(file.file_id, 0, bytes(LARGE)))
+    for wrong in (False, True):
+        message[-1] ^= wrong
+        frame = memoryview(bytearray(message))
+        connection = frames_of(tree.session.connection).server
+        if wrong:
+            frame[24] += 4  # the next free message id; the signature is wrong either way
+        [work] = connection.receive(frame).works
+        assert work.failure == (status.ACCESS_DENIED if wrong else status.SUCCESS)
+        assert bytes(frame[:48]) == bytes(message[:24]) + bytes(frame[24:25]) + bytes(message[25:48])
+        assert bytes(frame[48:]) == bytes(message[48:])
+
+
 @every_algorithm
 def test_a_signature_for_another_message_id_is_refused(world: World, options: Options) -> None:
     tree = world.tree(options=options)

@@ -115,7 +115,7 @@ def test_openssl_agrees(cipher: int) -> None:
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
-@pytest.mark.parametrize("size", [32 * 1024 - 1, 32 * 1024, 100_000])
+@pytest.mark.parametrize("size", [32 * 1024 - 1, 32 * 1024, 100_000, 384 * 1024 - 81, 384 * 1024 - 80, 500_000])
 def test_large_messages_sealed_in_place_are_the_same(cipher: int, size: int) -> None:
     key = bytes(range(sealing.KEY_LENGTH[cipher]))
     head, payload = bytes(80), bytes(range(256)) * (size // 256 + 1)

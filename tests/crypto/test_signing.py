@@ -72,7 +72,7 @@ def test_gmac_with_the_nonce_of_ms_smb2_3_1_4_1(from_server: bool, is_cancel: bo
     assert signing.aes_gmac(key)([message[:64], message[64:]], message_id, from_server, is_cancel) == expected
 
 
-@pytest.mark.parametrize("size", [100, 32 * 1024 - 1, 32 * 1024, 70_000])
+@pytest.mark.parametrize("size", [100, 70_000, 384 * 1024 - 1, 384 * 1024, 500_000])
 def test_gmac_joined_and_in_parts_are_the_same(size: int) -> None:
     message = hashlib.shake_128(b"message").digest(size)
     sign = signing.aes_gmac(bytes(16))
