@@ -224,7 +224,8 @@ def _behind(work: Work, command: Command) -> Pending[object] | None:
         wait = writes.wait(len(work.message))  # a WRITE goes on, to the end of their line
     if wait is None:
         return None
-    waiting = Pending(wait, lambda _: cast(Reply, _after(work, command)), can_cancel=True)
+    # Not to Reply alone: the compiled build checks a cast, and FLUSH waits once more.
+    waiting = Pending(wait, lambda _: cast("Reply | Pending[None]", _after(work, command)), can_cancel=True)
     return cast(Pending[object], waiting)
 
 
