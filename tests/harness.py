@@ -28,8 +28,7 @@ from smbserver.driver import Driver
 from smbserver.objects.local_users import LocalUsers
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.share import Share
-from smbserver.transport.buffer_pool import RECEIVE_BUFFER
-from smbserver.transport.tcp import FRAME_HEADER, ROOM, Tail
+from smbserver.transport.tcp import LARGE, ROOM, Tail
 from smbserver.waiter import Waiter
 
 T = TypeVar("T")
@@ -40,7 +39,6 @@ OTHER_USER: Final = "bob"
 START: Final = 134_000_000_000_000_000  # FILETIME of a day in 2025
 FILETIME_SECOND: Final = 10_000_000
 LENGTH_FIELD: Final = 4  # in front of every frame of the direct TCP transport
-LARGE: Final = RECEIVE_BUFFER - FRAME_HEADER  # a larger frame comes in a buffer of its own, which can be written
 
 
 class ManualRuntime:
@@ -212,7 +210,7 @@ class LocalFrames(FrameSocket):
             assert len(frame) == size, "tests hand over whole frames"
             if size > self.driver.max_frame:
                 self.transport.abort(f"frame of {size} bytes")
-            elif size > LARGE:
+            elif size > LARGE:  # the server may write into it
                 room = memoryview(bytearray(frame) + bytes(ROOM))
                 self.driver.frame_received(room[:size], room)
             else:

@@ -39,6 +39,9 @@ IN_A_ROW: Final = 16  # requests received so; then the loop looks for everybody 
 MOST_SKIPPED: Final = 1024  # events without tries, behind tries in vain: it doubles up to this
 JOIN_UP_TO: Final = 16 * 1024  # what is owed is sent as one copy: cheaper than the kernel's list of its parts
 FRAME_HEADER: Final = 4
+LARGE: Final = RECEIVE_BUFFER - FRAME_HEADER  # a larger frame has a buffer of its own
+# A frame up to this size, a MiB and its headers, is expected behind another one; what comes instead is kept meanwhile.
+EXPECT_UP_TO: Final = 1024 * 1024 + 1024
 ROOM: Final = 16  # bytes behind a large frame, for a receiver that has to put something there
 _LENGTH: Final = Struct(">I")
 _BUFFERS: Final = (bytes, bytearray, memoryview)
@@ -125,6 +128,7 @@ class TcpTransport:
         self._large: memoryview | None = None
         self._wider: memoryview | None = None  # the same with ROOM behind it
         self._large_have = 0
+        self._expected = 0  # bytes of the large frame that came last, if nothing else came since
         self._owed: list[Buffer] = []  # what the queue will get before the next call to send
         self._queue: deque[Buffer | Tail] = deque()
         self._tails = 0  # how many of them are in the queue
@@ -306,29 +310,62 @@ class TcpTransport:
         elif rest:
             shared[: len(rest)] = rest
             target = shared[len(rest) :]
+        elif self._expected and self._queued <= QUEUE_LIMIT:
+            return self._receive_expected()
         else:
             target = shared
+        count = self._receive_into(target)
+        if count <= 0:
+            return False
+        if self._large is None:
+            self._take_frames(shared, len(rest) + count)
+            return True
+        self._large_have += count
+        if self._large_have == len(self._large):
+            self._is_last = True
+            self._hand_over_large()
+        return True
+
+    def _receive_expected(self) -> bool:
+        """Large frames come in rows: receive another one like the last where it can stay, instead of its beginning."""
+        size = self._expected
+        room = self._pool.take(FRAME_HEADER + size + ROOM)
+        count = self._receive_into(room[: FRAME_HEADER + size])
+        if count <= 0:
+            return False
+        assert self._receiver is not None
+        if count < FRAME_HEADER or _LENGTH.unpack_from(room)[0] != size or size > self._receiver.max_frame:
+            self._expected = 0
+            self._take_frames(room, count)
+            return True
+        self._wider = room[FRAME_HEADER:]
+        self._large = self._wider[:size]
+        self._large_have = count - FRAME_HEADER
+        if self._large_have == size:
+            self._is_last = True
+            self._hand_over_large()
+        return True
+
+    def _receive_into(self, target: memoryview) -> int:
+        """How many bytes came; -1 for none yet, 0 for the end of the connection."""
         try:
             count = self._socket.recv_into(target)
         except (BlockingIOError, InterruptedError):
-            return False
+            return -1
         except OSError as error:
             self.abort(f"receive: {error.strerror}")
-            return False
+            return 0
         if count == 0:
             self.abort("closed by the client")
-            return False
-        if self._large is not None:
-            self._large_have += count
-            if self._large_have == len(self._large):
-                frame, self._large = self._large, None
-                wider, self._wider = self._wider, None
-                self._is_last = True
-                assert self._receiver is not None
-                self._receiver.frame_received(frame, wider)
-            return True
-        self._take_frames(shared, len(rest) + count)
-        return True
+        return count
+
+    def _hand_over_large(self) -> None:
+        assert self._receiver is not None
+        assert self._large is not None
+        frame, self._large = self._large, None
+        wider, self._wider = self._wider, None
+        self._expected = len(frame) if len(frame) <= EXPECT_UP_TO else 0
+        self._receiver.frame_received(frame, wider)
 
     def _take_frames(self, received: memoryview, end: int) -> None:
         """Hand over every complete frame of what was received, as long as the peer takes our replies."""
@@ -345,16 +382,22 @@ class TcpTransport:
             self._answered += FRAME_WEIGHT
             length: int = _LENGTH.unpack_from(received, start)[0]
             body = start + FRAME_HEADER
-            if end - body >= length:
+            if length > LARGE:
+                if length > self._receiver.max_frame:  # also catches a type byte other than 0
+                    self.abort(f"frame of {length} bytes")
+                    return
+                start = min(end, body + length)
+                self._begin_large(received[body:start], length)
+                if self._large_have == length:
+                    self._is_last = start == end
+                    self._hand_over_large()
+            elif end - body >= length:
                 start = body + length
                 self._is_last = start == end
                 self._receiver.frame_received(memoryview(received[body:start].tobytes()))
-            elif length > self._receiver.max_frame:  # also catches a type byte other than 0
+            elif length > self._receiver.max_frame:
                 self.abort(f"frame of {length} bytes")
                 return
-            elif length > RECEIVE_BUFFER - FRAME_HEADER:
-                self._begin_large(received[body:end], length)
-                start = end
             else:
                 break
         self._rest = received[start:end].tobytes() if start < end else b""

@@ -306,6 +306,88 @@ def test_a_refused_large_frame_takes_no_memory(line: Line, monkeypatch: pytest.M
     assert line.receiver.reasons
 
 
+# --- large frames in rows ---
+
+SIZE = 200_000
+
+
+def test_the_second_large_frame_of_a_row_is_received_where_it_stays(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[int] = []
+    begin = TcpTransport._begin_large
+
+    def counting(self: TcpTransport, beginning: memoryview, length: int) -> None:
+        begun.append(length)
+        begin(self, beginning, length)
+
+    monkeypatch.setattr(TcpTransport, "_begin_large", counting)
+    line.receiver.keeps_wider = True
+    sent = payloads([SIZE, SIZE, SIZE, 10, SIZE, SIZE + 1, SIZE + 1])
+    for one in sent:
+        line.feed(framed(one))
+        wider = line.receiver.wider
+        assert (len(wider) - tcp.ROOM if wider is not None else 10) == len(one)
+    assert line.frames == sent
+    assert begun == [SIZE, SIZE, SIZE + 1]
+
+
+@given(
+    sizes=st.lists(st.sampled_from([10, 5000, RECEIVE_BUFFER, SIZE, MAX_FRAME]), min_size=2, max_size=12),
+    cuts=st.lists(st.sampled_from([1, 3, 4, 100, 70_000, SIZE, SIZE + 4, 600_000]), max_size=12),
+)
+@settings(max_examples=60, deadline=None)
+def test_whatever_follows_a_large_frame_arrives_whole(sizes: list[int], cuts: list[int]) -> None:
+    sent = payloads([MAX_FRAME, *sizes])
+    stream = framed(*sent)
+    line = Line()
+    line.feed(stream[: MAX_FRAME + 4])
+    stream = stream[MAX_FRAME + 4 :]
+    for cut in cuts:
+        line.feed(stream[:cut])
+        stream = stream[cut:]
+    line.feed(stream)
+    assert line.frames == sent
+    line.close()
+
+
+@pytest.mark.parametrize("size", [SIZE, SIZE - 1, SIZE + 1, RECEIVE_BUFFER])
+def test_the_limit_is_asked_for_what_follows_a_large_frame(line: Line, size: int) -> None:
+    """Who has logged off may not go on as before."""
+    line.feed(framed(payload(0, SIZE)))
+    line.receiver.max_frame = RECEIVE_BUFFER - 1
+    line.feed(framed(payload(1, size)))
+    assert len(line.receiver.frames) == 1
+    assert line.receiver.reasons == [f"frame of {size} bytes"]
+
+
+def test_a_row_that_is_cut_off_ends_the_connection(line: Line) -> None:
+    for part in (framed(payload(0, SIZE)), framed(payload(1, SIZE))[:1000]):
+        line.feed(part)
+    line.peer.close()
+    line.loop.run()
+    assert len(line.frames) == 1
+    assert line.receiver.reasons == ["closed by the client"]
+
+
+def test_small_frames_behind_a_large_one_wait_for_their_turn(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More of them come at once than the receive buffer holds."""
+    monkeypatch.setattr(tcp, "TURN_LIMIT", 4 * tcp.FRAME_WEIGHT)
+    line.peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * MAX_FRAME)
+    sent = payloads([MAX_FRAME, *[5000] * 180, MAX_FRAME, *[100] * 20])
+    line.feed(framed(sent[0]))
+    line.feed(framed(*sent[1:]))
+    assert line.frames == sent
+
+
+def test_a_very_large_frame_is_not_expected_again(line: Line) -> None:
+    line.receiver.max_frame = 8 * MAX_FRAME
+    for index in range(2):
+        line.feed(framed(payload(index, tcp.EXPECT_UP_TO + index)))
+        assert line.transport._expected == (0 if index else tcp.EXPECT_UP_TO)
+    assert len(line.frames) == 2
+
+
 # --- sending ---
 
 
