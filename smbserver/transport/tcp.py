@@ -4,8 +4,9 @@ Theory of operation. The socket is non-blocking and watched by the event loop. O
 all complete frames in the buffer are handed over, and what they made us owe is sent with one call at the end.
 All connections receive into one buffer, and small frames are copied out of it, so nobody can hold a view into it
 and an idle connection costs none; the beginning of an unfinished frame is kept until the rest comes. A frame that does
-not fit gets a buffer of its own and is received straight into that. When the peer does not take what we send, reading
-stops until it does: a client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
+not fit gets a buffer of its own and is received straight into that; behind it another one of its size is expected, and
+received where it can stay from its first byte. When the peer does not take what we send, reading stops until it does: a
+client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
 
 A client that asks one thing after the other is waited for between its requests, if it was quick before and nobody else
 was served meanwhile: a few more receives cost less than to sleep and to be woken with cold caches.
