@@ -3,16 +3,18 @@
 from typing import Final
 
 from smbserver.connection.pending import Pending
-from smbserver.connection.work import FileTail, Reply, Work
+from smbserver.connection.work import TAG_ROOM, FileTail, Reply, Work
 from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import Message, PipeHandle
+from smbserver.wire import header
 from smbserver.wire import read as wire
 
 _LAST_OFFSET: Final = 0x7FFFFFFFFFFFFFFF  # file offsets are signed in every file system
 _SMB_3_0_2: Final = 0x0302
 TAIL_FROM: Final = 128 * 1024  # below, the copy is cheaper than the calls that avoid it (transcript 0022)
+WHOLE_FROM: Final = 384 * 1024  # below, what is to be signed or sealed is joined for less than two views cost
 
 
 def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytearray] | Pending[Message]:
@@ -33,14 +35,34 @@ def read(request: wire.ReadRequest, work: Work) -> Reply | Pending[bytes | bytea
         raise StatusError(status.INVALID_PARAMETER)
     if opened.state.locks is not None:
         opened.state.locks.check(opened.holder, offset, length, writes=False)
-    if length >= TAIL_FROM and work.connection.sends_tails and work.connection.answers_plainly(work):
-        found = opened.handle.cached(length, offset)
-        if found is not None and found[1] >= max(request.minimum_count, TAIL_FROM):
-            return _reply_from_file(opened, *found, offset)
+    if length >= TAIL_FROM:
+        large = _read_large(request, work, opened)
+        if large is not None:
+            return large
     data = opened.handle.read(length, offset)
     if data is None:
         return _read_in_thread(opened, work, offset, length, request.minimum_count)
     return _reply(opened, data, offset, length, request.minimum_count)
+
+
+def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | None:
+    """What needs no copy: sent from the file, or read in one piece with the header that is signed or sealed with it."""
+    length, offset = request.length, request.offset
+    if work.connection.answers_plainly(work):
+        found = opened.handle.cached(length, offset) if work.connection.sends_tails else None
+        if found is not None and found[1] >= max(request.minimum_count, TAIL_FROM):
+            return _reply_from_file(opened, *found, offset)
+        return None
+    read_between = getattr(opened.handle, "read_between", None)
+    if read_between is None or length < WHOLE_FROM or work.connection.distort is not None:
+        return None
+    buffer: bytearray | None = read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM)
+    if buffer is None or length < request.minimum_count:
+        return None
+    opened.position = offset + length
+    whole = memoryview(buffer)
+    whole[header.SIZE : wire.DATA_OFFSET] = wire.encode_response(length)
+    return Reply([whole[header.SIZE : wire.DATA_OFFSET + length]], whole=whole)
 
 
 def _read_in_thread(opened: Open, work: Work, offset: int, length: int, minimum: int) -> Pending[bytes | bytearray]:

@@ -221,7 +221,9 @@ class Connection:
             if reply.on_wire is not None:
                 reply.on_wire(parts)
             out += parts
-        return self._seal(out, sealed_by) if sealed_by is not None else out
+        if sealed_by is None:
+            return out
+        return self._seal(out, sealed_by, answered[0][1].whole if is_alone else None)
 
     def answers_plainly(self, work: Work) -> bool:
         """Whether a successful reply to this request will be neither signed nor sealed."""
@@ -233,7 +235,7 @@ class Connection:
         work.async_id = self._last_async_id
         granted = self.credits.grant(work.credits_requested)
         parts = self._message(work, Reply([error.encode()], status.PENDING), granted, 0, 0)
-        return self._seal(parts, work.sealed_by) if work.sealed_by is not None else parts
+        return self._seal(parts, work.sealed_by, None) if work.sealed_by is not None else parts
 
     def _message(self, work: Work, reply: Reply, granted: int, following: int, padding: int) -> list[Buffer]:
         flags = header.SERVER_TO_REDIR | work.flags & header.RELATED_OPERATIONS
@@ -265,6 +267,12 @@ class Connection:
             work.session_id,
             signature,
         )
+        if reply.whole is not None and not padding:
+            message = reply.whole[: header.SIZE + len(reply.buffers[0])]
+            message[: header.SIZE] = head
+            if signer is not None:
+                message[header.SIGNATURE_OFFSET : header.SIZE] = signer([message], work.message_id, True, False)
+            return [message]
         parts: list[Buffer] = [head, *reply.buffers]
         if padding:
             parts.append(header.PADDING[padding])
@@ -291,13 +299,15 @@ class Connection:
             return session.channels.get(self)
         return None
 
-    def _seal(self, parts: list[Buffer], session: Session) -> list[Buffer]:
+    def _seal(self, parts: list[Buffer], session: Session, whole: memoryview | None) -> list[Buffer]:
         if session.sealer is None:
             raise ProtocolViolation("the session ended while a sealed reply was due")
         size = 0
         for part in parts:
             size += len(part)
-        signature, associated, sealed = session.sealer.seal(parts, size, transform.tail(size, session.session_id))
+        signature, associated, sealed = session.sealer.seal(
+            parts, size, transform.tail(size, session.session_id), whole
+        )
         return [header.TRANSFORM_ID + signature + associated, *sealed]
 
     # Notices that answer nothing
@@ -345,7 +355,7 @@ class Connection:
             header.NO_SIGNATURE,
         )
         parts: list[Buffer] = [head, body]
-        self.push(self._seal(parts, session) if session.encrypt_data else parts)
+        self.push(self._seal(parts, session, None) if session.encrypt_data else parts)
         return True
 
     # Ends

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
+TAG_ROOM: Final = 16  # bytes that a cipher puts behind what it seals
 CREDIT_UNIT: Final = 65536  # bytes that one credit pays for ([MS-SMB2] 3.1.5.2)
 
 
@@ -47,10 +48,12 @@ class FileTail:
 class Reply:
     """A finished answer. `on_wire` is called with the parts of the message as it is sent.
 
-    `tail` follows the buffers, if nothing has to be signed or sealed and nothing follows in the same frame.
+    `tail` follows the buffers, if nothing has to be signed or sealed and nothing follows in the same frame. `whole` is
+    the one buffer once more, with room for the header in front of it and TAG_ROOM behind it: the message can be signed
+    and sealed in one piece then.
     """
 
-    __slots__ = ("buffers", "on_wire", "status", "tail")
+    __slots__ = ("buffers", "on_wire", "status", "tail", "whole")
 
     def __init__(
         self,
@@ -58,11 +61,13 @@ class Reply:
         status: int = status.SUCCESS,
         on_wire: Callable[[list[Buffer]], None] | None = None,
         tail: FileTail | None = None,
+        whole: memoryview | None = None,
     ) -> None:
         self.buffers = buffers
         self.status = status
         self.on_wire = on_wire
         self.tail = tail
+        self.whole = whole
 
     def read_tail(self) -> None:
         """Make ordinary bytes of the tail."""

@@ -46,18 +46,25 @@ class Sealer:
         self._nonce_length = NONCE_LENGTH[cipher]
         self._count = 0
 
-    def seal(self, parts: Sequence[Buffer], size: int, tail: bytes) -> tuple[bytes, bytes, list[Buffer]]:
+    def seal(
+        self, parts: Sequence[Buffer], size: int, tail: bytes, whole: memoryview | None = None
+    ) -> tuple[bytes, bytes, list[Buffer]]:
         """(signature, associated data, ciphertext in parts) of a message of `size` bytes under the next nonce.
 
         The associated data are the nonce, padded to the 16 bytes of the transform header, and `tail`. A large
-        `bytearray` among the parts is encrypted where it is: whoever made it has given it away. Raises
-        ProtocolViolation when the key is used up.
+        `bytearray` among the parts is encrypted where it is: whoever made it has given it away. So is the message as
+        `whole`, the one part once more with room for the tag behind it. Raises ProtocolViolation when the key is used
+        up.
         """
         self._count += 1
         if self._count >= MAX_MESSAGES:
             raise ProtocolViolation("session key used up")
         padded = self._count.to_bytes(16, "little")
         nonce, associated = padded[: self._nonce_length], padded + tail
+        if whole is not None and _INTO:
+            text = whole[:size]
+            self._cipher.encrypt_into(nonce, text, associated, whole[: size + _TAG])
+            return bytes(whole[size : size + _TAG]), associated, [text]
         if self._algorithm is not None and size >= _SEAL_IN_PLACE_FROM:
             signature, ciphertext = self._seal_in_place(nonce, parts, associated)
             return signature, associated, ciphertext

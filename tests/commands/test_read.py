@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from conformance.client import commands
-from conformance.client.protocol import DIRECTORY_FILE, GENERIC_READ, GENERIC_WRITE, SMB_2_0_2, NoAnswer
+from conformance.client.protocol import (
+    AES_128_CCM,
+    AES_128_GCM,
+    AES_256_CCM,
+    AES_256_GCM,
+    AES_CMAC,
+    AES_GMAC,
+    DIRECTORY_FILE,
+    GENERIC_READ,
+    GENERIC_WRITE,
+    HMAC_SHA256,
+    SMB_2_0_2,
+    NoAnswer,
+)
 from conformance.client.session import File, Options, Tree
 from smbserver.backend.posix.handle import PosixHandle
-from smbserver.commands.read import TAIL_FROM
+from smbserver.commands.read import TAIL_FROM, WHOLE_FROM
 from smbserver.nt import status
 from smbserver.objects.server_state import Policy
 from tests.harness import LocalFrames, World, frames_of
@@ -126,3 +140,47 @@ def test_a_signed_read_is_copied(world: World) -> None:
     session = world.log_on()
     frames_of(session.connection).server.sends_tails = True
     assert len(session.tree("data").open("large").read(0, TAIL_FROM)) == TAIL_FROM
+
+
+# --- large reads that are signed or sealed: in one piece with their header ---
+
+SIGNED = [Options(signing=True, signing_algorithms=(algorithm,)) for algorithm in (AES_GMAC, AES_CMAC, HMAC_SHA256)]
+SEALED = [
+    Options(encryption=True, ciphers=(cipher,)) for cipher in (AES_128_GCM, AES_256_GCM, AES_128_CCM, AES_256_CCM)
+]
+
+
+@pytest.mark.parametrize("options", SIGNED + SEALED)
+def test_a_large_protected_read_alone_and_in_a_compound(world: World, options: Options) -> None:
+    """The client checks signatures and tags; what is read again is what was there: nothing was sealed in the file."""
+    content = random.Random(1).randbytes(2 * WHOLE_FROM)
+    (world.data / "large").write_bytes(content)
+    tree = world.tree(options=options)
+    file = tree.open("large")
+    for _ in range(2):
+        for offset, length in ((0, WHOLE_FROM), (77, WHOLE_FROM + 1), (5, WHOLE_FROM - 1), (0, 2 * WHOLE_FROM)):
+            assert file.read(offset, length) == content[offset : offset + length]
+    requests = [commands.read(file.file_id, offset, WHOLE_FROM + offset) for offset in range(9)]
+    for related in (False, True):
+        for offset, reply in enumerate(tree.call_compound(requests[: 9 if related else 3], related=related)):
+            assert commands.decode_read(reply) == content[offset : 2 * offset + WHOLE_FROM]
+    one_alone = [commands.read(file.file_id, 1, WHOLE_FROM + 7)]
+    assert commands.decode_read(tree.call_compound(one_alone)[0]) == content[1 : WHOLE_FROM + 8]
+    assert (world.data / "large").read_bytes() == content
+
+
+@pytest.mark.parametrize("options", [SIGNED[0], SEALED[0]])
+def test_at_the_end_of_the_file_nothing_else_is_shown(world: World, options: Options) -> None:
+    (world.data / "large").write_bytes(bytes(WHOLE_FROM))
+    file = world.tree(options=options).open("large")
+    assert file.read(0, WHOLE_FROM + 1) == bytes(WHOLE_FROM)
+    assert file.read(WHOLE_FROM - 3, WHOLE_FROM) == bytes(3)
+    assert asked(file, 0, WHOLE_FROM, WHOLE_FROM + 1) == status.END_OF_FILE
+    assert asked(file, WHOLE_FROM, WHOLE_FROM) == status.END_OF_FILE
+
+
+def test_a_store_that_reads_in_no_given_buffer(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    (world.data / "large").write_bytes(bytes(WHOLE_FROM))
+    file = world.tree(options=SEALED[0]).open("large")
+    monkeypatch.delattr(PosixHandle, "read_between")
+    assert file.read(0, WHOLE_FROM) == bytes(WHOLE_FROM)

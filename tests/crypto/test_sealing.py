@@ -115,6 +115,20 @@ def test_openssl_agrees(cipher: int) -> None:
 
 
 @pytest.mark.parametrize("cipher", CIPHERS)
+@pytest.mark.parametrize("size", [1, 80, 400_000])
+def test_a_message_in_one_piece_is_sealed_where_it_is(cipher: int, size: int) -> None:
+    plain = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    buffer = bytearray(plain + bytes(16) + b"and more")
+    sealer, opener = _pair(cipher)
+    whole = memoryview(buffer)
+    signature, associated, parts = sealer.seal([whole[:size]], size, b"a" * 16, whole)
+    assert b"".join(parts) == buffer[:size]
+    assert (signature, associated, bytes(buffer[:size])) == _sealed(_pair(cipher)[0], [plain], b"a" * 16)
+    assert buffer[size + 16 :] == b"and more"
+    assert opener.open(associated[:16], signature, memoryview(bytes(buffer))[:size], associated) == plain
+
+
+@pytest.mark.parametrize("cipher", CIPHERS)
 @pytest.mark.parametrize("size", [32 * 1024 - 1, 32 * 1024, 100_000, 384 * 1024 - 81, 384 * 1024 - 80, 500_000])
 def test_large_messages_sealed_in_place_are_the_same(cipher: int, size: int) -> None:
     key = bytes(range(sealing.KEY_LENGTH[cipher]))

@@ -117,6 +117,20 @@ class PosixHandle:
             del buffer[count:]
         return buffer
 
+    def read_between(self, front: int, length: int, offset: int, behind: int) -> bytearray | None:
+        """All of the `length` bytes, in a buffer with room around them whose content is anything.
+
+        None, and `read` must settle it, when a disk would have to be waited for or the file ends within.
+        """
+        buffer = uncleared(front + length + behind)
+        try:
+            count = os.preadv(
+                self._fd, [memoryview(buffer)[front : front + length]], offset, _NOWAIT if self._nowait else 0
+            )
+        except OSError:  # BlockingIOError, or what `read` will meet and tell as well
+            return None
+        return buffer if count == length else None
+
     def cached(self, length: int, offset: int) -> tuple[int, int] | None:
         """By what the page cache holds now; the kernel may still throw a page out before it is sent."""
         length = min(length, os.fstat(self._fd).st_size - offset)

@@ -105,6 +105,20 @@ def test_read_of_which_only_the_beginning_is_cached(opened: PosixHandle, monkeyp
     assert len(found) == 4096
 
 
+def test_read_with_room_around_it(opened: PosixHandle, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.read(1, 0)  # from here on it knows whether the file system can say what is cached
+    for offset, length in ((0, SIZE), (3, SIZE - 3), (SIZE - 1, 1)):
+        found = opened.read_between(80, length, offset, 16)
+        assert found is not None
+        assert len(found) == 80 + length + 16
+        assert found[80 : 80 + length] == opened.read_blocking(length, offset)
+    assert opened.read_between(80, SIZE + 1, 0, 16) is None
+    assert opened.read_between(80, SIZE, SIZE, 16) is None
+    for code in (errno.EAGAIN, errno.EOPNOTSUPP, errno.EIO):
+        monkeypatch.setattr(os, "preadv", answer(code))
+        assert opened.read_between(80, SIZE, 0, 16) is None
+
+
 @pytest.mark.parametrize("length", [1, 4096, 32 * 1024, SIZE, SIZE + 1])
 @pytest.mark.parametrize("offset", [0, 1, SIZE - 1, SIZE, SIZE + 1])
 def test_read_at_and_over_the_end(opened: PosixHandle, length: int, offset: int) -> None:
