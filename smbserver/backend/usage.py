@@ -40,7 +40,7 @@ class Usage:
         self._now = now
         self._lock = threading.Lock()
         self._used = 0
-        self._taken = 0  # since the count that is under way began
+        self._taken = self._given = 0  # since the count that is under way began
         self._is_counting = False
         self._last = self._next = 0  # when was counted, and when to count again
         begun = now()
@@ -67,6 +67,8 @@ class Usage:
                 self._used = max(0, self._used + size)
                 if size > 0:
                     self._taken += size
+                else:
+                    self._given -= size
         if size > 0:
             self._look()
         if refused:
@@ -79,7 +81,7 @@ class Usage:
             if self._is_counting:
                 return
             self._is_counting = True
-            self._taken = 0
+            self._taken = self._given = 0
         self._begin(self._count)
 
     def _count(self) -> None:
@@ -91,7 +93,8 @@ class Usage:
             found = -1
         with self._lock:
             if found >= 0:
-                # The walk has seen some of what was taken meanwhile: it counts twice until the next one.
-                self._used = found + self._taken
+                # The walk may have seen any part of what was taken and given back meanwhile. Our own number has all of
+                # it; only what lies outside of what the walk allows is the doing of local programs.
+                self._used = min(max(self._used, found - self._given), found + self._taken)
             self._counted(begun)
             self._is_counting = False

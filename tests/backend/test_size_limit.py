@@ -318,6 +318,21 @@ def test_an_old_count_is_made_anew_by_who_looks() -> None:
     assert len(account.begun) == 1
 
 
+@given(st.lists(st.tuples(st.integers(-100, 100), st.booleans()), max_size=20))
+def test_what_changes_during_a_count_is_counted_once(changes: list[tuple[int, bool]]) -> None:
+    """Whether the walk came by before or after it (`is_seen`)."""
+    account = Account(10_000)
+    account.usage.take(5_000)
+    account.time += FRESH + 1
+    assert account.usage.used == account.found + 5_000
+    account.found = 5_000
+    for size, is_seen in changes:
+        account.usage.take(size)
+        account.found += size if is_seen else 0
+    account.begun.pop()()
+    assert account.usage.used == 5_000 + sum(size for size, _ in changes)
+
+
 def test_a_count_that_fails_changes_nothing() -> None:
     account = Account()
     account.usage.take(10)
