@@ -65,14 +65,19 @@ def test_a_disk_that_stands_still_holds_up_its_own_store_only() -> None:
     asyncio.run(scene())
 
 
-def test_clients_of_one_store_take_turns() -> None:
+@pytest.mark.parametrize("lines", [0, THREADS])
+def test_clients_of_one_store_take_turns(lines: int) -> None:
+    """Also beside one whose calls stand in lines, which go on in the thread they have while nobody waits."""
+
     async def scene() -> list[str]:
         threads, disk = IoThreads(asyncio.get_running_loop()), Disk()
-        first = [threads.submit(disk.call("running"), "disk", "greedy") for _ in range(THREADS)]
-        rest = [threads.submit(disk.call("greedy"), "disk", "greedy") for _ in range(4 * THREADS)]
+        greedy = [
+            threads.submit(disk.call("greedy"), "disk", "greedy", f"file {number % lines}" if lines else None)
+            for number in range(5 * THREADS)
+        ]
         modest = threads.submit(disk.call("modest"), "disk", "modest")
         disk.go_on()
-        for waiter in (*first, modest, *rest):
+        for waiter in (*greedy, modest):
             await settled(waiter)
         threads.close(wait=True)
         return disk.served
@@ -101,25 +106,6 @@ def test_a_line_keeps_its_order_and_takes_one_thread() -> None:
         return disk.served
 
     assert asyncio.run(scene()) == [str(number) for number in range(50)]
-
-
-def test_who_has_lines_takes_turns_as_well() -> None:
-    async def scene() -> list[str]:
-        threads, disk = IoThreads(asyncio.get_running_loop()), Disk()
-        greedy = [
-            threads.submit(disk.call("greedy"), "disk", "greedy", f"file {number % THREADS}")
-            for number in range(5 * THREADS)
-        ]
-        modest = threads.submit(disk.call("modest"), "disk", "modest")
-        disk.go_on()
-        for waiter in (*greedy, modest):
-            await settled(waiter)
-        threads.close(wait=True)
-        return disk.served
-
-    served = asyncio.run(scene())
-    assert served.index("modest") <= 3 * THREADS
-    assert len(served) == 5 * THREADS + 1
 
 
 def test_an_error_in_a_line_is_its_own() -> None:
