@@ -101,7 +101,11 @@ class ManualRuntime:
     def run_offloaded(self) -> None:
         """Finish every call that was kept, oldest first."""
         while self._offloaded:
-            self._offloaded.popleft()()
+            self.run_one_offloaded()
+
+    def run_one_offloaded(self) -> None:
+        """Finish the oldest call that was kept."""
+        self._offloaded.popleft()()
 
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Keep a timer for `advance`."""

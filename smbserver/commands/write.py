@@ -9,6 +9,7 @@ from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_WRITTEN
 from smbserver.objects.open import Open
 from smbserver.objects.server_state import ServerState
+from smbserver.objects.share import MAX_BEHIND
 from smbserver.sharing.caching import ALL
 from smbserver.sharing.held_back import HeldBack
 from smbserver.wire import write as wire
@@ -24,8 +25,6 @@ _SLOW_FOR: Final = 1.0
 # Bytes: from here on a write takes so long that a thread makes it while the next request is received, if its client has
 # sent that already (transcript 0038). A hand-over costs a fortieth of it.
 _THREAD_FROM: Final = 512 * 1024
-# Bytes of a share that may wait so. Beyond it the loop itself waits: nothing else makes clients send less.
-_MAX_BEHIND: Final = 64 * 1024 * 1024
 
 
 def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None] | Pending[float]:
@@ -63,7 +62,7 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None] | Pen
         begun = clock()
         if (
             (opened.behind_writes is not None or begun < share.slow_until or _may_overlap(opened, work, length))
-            and share.behind < _MAX_BEHIND
+            and share.behind < MAX_BEHIND
             and opened.granted & access.FILE_WRITE_DATA  # to append one must know where the file ends
             and not opened.holder.stream
         ):

@@ -1,8 +1,14 @@
 """A share: a name over a backend, and what may be done with it ([MS-SMB2] 3.3.1.6)."""
 
+from typing import Final
+
 from smbserver.backend.acting import LocalUser
 from smbserver.backend.base import Backend, Identity, Snapshots
 from smbserver.nt import access
+
+# Bytes of one share that requests may move in threads at a time. Beyond it the loop itself does what is asked: nothing
+# else makes clients ask for less.
+MAX_BEHIND: Final = 64 * 1024 * 1024
 
 
 class Share:
@@ -58,7 +64,7 @@ class Share:
         self.group = group
         self.snapshots = snapshots
         self.slow_until = 0.0  # seconds of the runtime's clock: until then writes wait for the disk
-        self.behind = 0  # bytes that wait so
+        self.behind = 0  # bytes of WRITEs and READs that threads are at or have before them
         self.hide_unreadable = hide_unreadable
         self.keep_acl_flags = keep_acl_flags
         self.has_streams = streams and backend is not None and backend.has_streams

@@ -103,7 +103,7 @@ def test_where_the_disk_is_behind_writes_wait_in_threads(world: World, behind: N
 
 
 def test_too_much_behind_is_written_at_once(world: World, behind: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_command, "_MAX_BEHIND", 10)
+    monkeypatch.setattr(write_command, "MAX_BEHIND", 10)
     file = world.tree().open("file", access=GENERIC_ALL, disposition=OPEN_IF)
     world.runtime.hold_offloaded = True
     file.write(0, b"first")

@@ -102,33 +102,36 @@ class PosixHandle:
         if not self._nowait:
             return self.read_blocking(length, offset)
         buffer = uncleared(length)
-        try:
-            count = os.preadv(self._fd, [buffer], offset, _NOWAIT)
-        except BlockingIOError:
+        count = self._read_cached(buffer, offset)
+        if count is None:
             return None
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
-                raise
-            self._nowait = False  # a file system that cannot say; those known are memory or remote
-            return self.read_blocking(length, offset)
         if count < length:
             if offset + count < os.fstat(self._fd).st_size:
                 return None  # the rest is not in the cache
             del buffer[count:]
         return buffer
 
+    def _read_cached(self, buffer: bytearray | memoryview, offset: int) -> int | None:
+        """How many bytes were read; None when the first of them is on a disk."""
+        if self._nowait:
+            try:
+                return os.preadv(self._fd, [buffer], offset, _NOWAIT)
+            except BlockingIOError:
+                return None
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+                self._nowait = False  # a file system that cannot say; those known are memory or remote
+        return os.preadv(self._fd, [buffer], offset)
+
     def read_between(self, front: int, length: int, offset: int, behind: int) -> bytearray | None:
         """All of the `length` bytes, in a buffer with room around them whose content is anything.
 
-        None, and `read` must settle it, when a disk would have to be waited for or the file ends within.
+        None, and `read` must settle it, when a disk would have to be waited for or the file ends within. May be called
+        in a thread while the loop reads as well.
         """
         buffer = uncleared(front + length + behind)
-        try:
-            count = os.preadv(
-                self._fd, [memoryview(buffer)[front : front + length]], offset, _NOWAIT if self._nowait else 0
-            )
-        except OSError:  # BlockingIOError, or what `read` will meet and tell as well
-            return None
+        count = self._read_cached(memoryview(buffer)[front : front + length], offset)
         return buffer if count == length else None
 
     def cached(self, length: int, offset: int) -> tuple[int, int] | None:
