@@ -66,6 +66,7 @@ T = TypeVar("T")
 
 DRAIN_STEP: Final = 0.02  # seconds between two looks at what is still under way
 ACCEPT_PAUSE: Final = 1.0  # seconds without new connections when the process has no descriptor left
+RESET_CHECK: Final = 5.0  # seconds between two looks for connections whose end was not told (`end_if_reset`)
 # A client that has vanished is found after two minutes, whether its line is idle or something was sent to it.
 KEEPALIVE: Final = (
     (socket.TCP_KEEPIDLE, 60),
@@ -130,6 +131,7 @@ class Server:
         self.notes: list[str] = []
         self._listeners: list[socket.socket] = []
         self._drivers: set[Driver] = set()
+        self._reset_check: asyncio.TimerHandle | None = None  # while there are connections
         self._per_address: Counter[str] = Counter()
         self._buffers = BufferPool()
         self._shares: list[Share] = []
@@ -286,6 +288,14 @@ class Server:
         self._drivers.add(driver)
         deadline = loop.call_later(limits.login_seconds, check_login)
         transport.start(driver)
+        if self._reset_check is None:
+            self._reset_check = loop.call_later(RESET_CHECK, self._end_the_reset)
+
+    def _end_the_reset(self) -> None:
+        assert self._loop is not None
+        for driver in self._drivers:  # who is aborted leaves it with a later turn of the loop
+            driver.transport.end_if_reset()
+        self._reset_check = self._loop.call_later(RESET_CHECK, self._end_the_reset) if self._drivers else None
 
     async def stop(self, seconds: float | None = None) -> bool:
         """Take no new work, let open requests finish, flush what was written, end; all within `seconds`.
@@ -312,6 +322,8 @@ class Server:
             driver.transport.abort("the server ends")
         while self._drivers:  # the loop has their last calls in its queue
             await asyncio.sleep(0)
+        if self._reset_check is not None:
+            self._reset_check.cancel()
         self._release(wait=in_time)
         return in_time
 

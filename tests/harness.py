@@ -170,6 +170,9 @@ class CollectingTransport:
             self.reason = reason
             self.frames.clear()
 
+    def end_if_reset(self) -> None:
+        """No peer of this one is ever lost unseen."""
+
     def unacknowledged(self) -> bool:
         """Whether the test says that the cable is cut."""
         return self.stuck

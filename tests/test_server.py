@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import uvloop
 
 from conformance.client import Options, commands, connect, contexts
 from conformance.client.message import Request
 from conformance.client.protocol import CHANGE_NOTIFY, DIRECTORY_FILE, OPLOCK_LEASE, ConnectionEnded
+from smbserver import server as server_module
 from smbserver.backend.posix.inotify import Inotify
 from smbserver.config.settings import Limits, Settings, ShareSettings
 from smbserver.errors import ConfigError
@@ -133,6 +135,27 @@ def test_who_does_not_log_in_is_sent_away(tmp_path: Path) -> None:
             assert not server._per_address
 
     asyncio.run(wait_for_the_end())
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_reset_in_the_middle_of_a_frame_leaves_no_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """uvloop tells of a reset once, and then there was still something to receive."""
+    monkeypatch.setattr(server_module, "RESET_CHECK", 0.01)
+
+    async def wait_for_the_end() -> None:
+        async with Server(settings_for(tmp_path)) as server:
+            for _ in range(2):  # the looks end with the last connection, and begin again
+                client = socket.create_connection(("127.0.0.1", port_of(server)), 10)
+                while not server._drivers:  # all within 20 seconds
+                    await asyncio.sleep(0.001)
+                client.sendall(struct.pack(">I", 100) + b"the beginning")
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                client.close()  # before the loop has a turn
+                while server._drivers or server._reset_check is not None:
+                    await asyncio.sleep(0.001)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(asyncio.wait_for(wait_for_the_end(), 20))
 
 
 @pytest.mark.usefixtures("nothing_left")

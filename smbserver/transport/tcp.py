@@ -112,6 +112,9 @@ class FrameTransport(Protocol):
     def close(self) -> None:
         """End the connection when what is queued has been sent."""
 
+    def end_if_reset(self) -> None:
+        """End the connection if its peer has."""
+
     def abort(self, reason: str) -> None:
         """End the connection now."""
 
@@ -239,6 +242,15 @@ class TcpTransport:
             return
         if count == 0:
             self.abort("closed by the server")
+
+    def end_if_reset(self) -> None:
+        """Abort what the peer has reset. To be called now and then.
+
+        libuv tells of an error of a socket once and watches it no more. If something was left to receive just then, the
+        rest of a frame that is not whole, the error is behind it and nobody would ever see it.
+        """
+        if not self.closed and (code := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+            self.abort(f"receive: {os.strerror(code)}")
 
     def abort(self, reason: str) -> None:
         """End the connection now; what is queued is dropped."""

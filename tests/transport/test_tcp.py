@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import select
 import socket
+import struct
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, cast
 
@@ -666,6 +667,36 @@ def test_real_loops_echo_and_end(new_loop: Callable[[], asyncio.AbstractEventLoo
         peer.close()
         await lost.wait()
         assert receiver.reasons == ["closed by the server"]
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(asyncio.wait_for(talk(), 20))
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("size", [100, 2 * RECEIVE_BUFFER])
+def test_a_reset_behind_the_beginning_of_a_frame_ends_the_connection(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], size: int
+) -> None:
+    """uvloop tells of it once, while there is still something to receive, and never again: who asks finds it."""
+
+    async def talk() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            peer = socket.create_connection(listener.getsockname())
+            ours, _ = listener.accept()
+        ours.setblocking(False)
+        receiver = Receiver()
+        transport = TcpTransport(asyncio.get_running_loop(), ours, BufferPool())
+        transport.end_if_reset()
+        peer.sendall(framed(payload(0, size))[:-10])
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # its end is a reset
+        peer.close()
+        transport.start(receiver)
+        while not transport.closed:  # the test ends after 20 seconds
+            await asyncio.sleep(0.001)
+            transport.end_if_reset()
+        await asyncio.sleep(0)
+        transport.end_if_reset()
+        assert receiver.reasons == ["receive: Connection reset by peer"]
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(asyncio.wait_for(talk(), 20))
