@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 from typing import Final
 
-from conformance.bench.machine import Meter, Spent
+from conformance.bench.machine import Meter, Spent, touch_memory
 from conformance.client import (
     Options,
     ProtocolFailure,
@@ -132,10 +132,17 @@ def sequential_read(depth: int) -> Workload:
     return run
 
 
+def _memory_for(target: Target, written: str) -> None:
+    """Removes the file of the last run, and sees that memory for the next one is there. Not timed."""
+    (target.folder / written).unlink(missing_ok=True)
+    touch_memory(2 * target.size)
+
+
 def sequential_write(depth: int) -> Workload:
     """Writes a file from the start, `depth` requests under way."""
 
     def run(target: Target) -> Sample:
+        _memory_for(target, "written.bin")
         with target.connect() as session:
             tree = session.tree("data")
             file = tree.create("written.bin")
@@ -185,6 +192,7 @@ def _fresh(target: Target, content: bytes | None) -> None:
 def create_small(target: Target) -> Sample:
     """CREATE, WRITE of 1 KiB, CLOSE: three round trips per file."""
     _fresh(target, None)
+    touch_memory(64 * MIB)
     data = bytes(1024)
 
     def action(tree: Tree, number: int) -> None:
@@ -272,6 +280,8 @@ def smbclient(verb: str) -> Workload:
     """One `get` or `put` of the big file by smbclient; the client's CPU includes smbclient's."""
 
     def run(target: Target) -> Sample:
+        if verb == "put":
+            _memory_for(target, "put.bin")
         server = target.server
         local = "/dev/null" if verb == "get" else str(target.folder / "big.bin")
         line = f"get big.bin {local}" if verb == "get" else f"put {local} put.bin"

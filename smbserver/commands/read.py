@@ -45,14 +45,9 @@ def read(
         large = _read_large(request, work, opened)
         if large is not None:
             return large
-    return _read(request, work, opened)
-
-
-def _read(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | Pending[bytes | bytearray]:
-    length, offset = request.length, request.offset
     data = opened.handle.read(length, offset)
     if data is None:
-        return _read_in_thread(opened, work, offset, length, request.minimum_count)
+        return _read_in_thread(request, work, opened)
     return _reply(opened, data, offset, length, request.minimum_count)
 
 
@@ -89,7 +84,8 @@ def _read_ahead(
     """By a thread, one READ of an open at a time, while the loop signs and sends what was read before.
 
     The last of a burst is read by the loop, perhaps before them: waiting in line it would cost half of what the thread
-    gains (transcript 0042). The thread reads what is cached; for all else, as the end of the file, the loop looks.
+    gains (transcript 0042). The thread reads what is cached; for all else, as the end of the file, one that may wait
+    looks again.
     """
     length, offset, share = request.length, request.offset, opened.tree.share
 
@@ -99,7 +95,7 @@ def _read_ahead(
             return whole
         if opened.is_closed:
             raise StatusError(status.FILE_CLOSED)
-        return _read(request, work, opened)
+        return _read_in_thread(request, work, opened)
 
     def done(_: object) -> None:
         share.behind -= length
@@ -110,8 +106,8 @@ def _read_ahead(
     return pending
 
 
-def _read_in_thread(opened: Open, work: Work, offset: int, length: int, minimum: int) -> Pending[bytes | bytearray]:
-    handle = opened.handle
+def _read_in_thread(request: wire.ReadRequest, work: Work, opened: Open) -> Pending[bytes | bytearray]:
+    handle, offset, length, minimum = opened.handle, request.offset, request.length, request.minimum_count
     return work.offload(
         lambda: handle.read_blocking(length, offset), lambda found: _reply(opened, found, offset, length, minimum)
     )

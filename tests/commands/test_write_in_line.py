@@ -71,7 +71,7 @@ def test_who_waits_for_his_answers_never_meets_a_thread(world: World) -> None:
     ("size", "options"),
     [
         (LARGE - 1, None),
-        (LARGE, Options(signing=True)),  # the library keeps the interpreter while it signs
+        (LARGE, Options(signing=True)),  # signatures cost more than the thread gains
         (LARGE, Options(encryption=True)),
     ],
 )

@@ -127,8 +127,8 @@ class PosixHandle:
     def read_between(self, front: int, length: int, offset: int, behind: int) -> bytearray | None:
         """All of the `length` bytes, in a buffer with room around them whose content is anything.
 
-        None, and `read` must settle it, when a disk would have to be waited for or the file ends within. May be called
-        in a thread while the loop reads as well.
+        None, and another call must settle it, when a disk would have to be waited for or the file ends within. May be
+        called in a thread while the loop reads as well.
         """
         buffer = uncleared(front + length + behind)
         count = self._read_cached(memoryview(buffer)[front : front + length], offset)
