@@ -2,6 +2,7 @@
 """Whether the server's memory stays within its bars: idle connections, deep queues, a long mixed run."""
 
 import argparse
+import itertools
 import multiprocessing
 import random
 import statistics
@@ -31,8 +32,7 @@ CONNECTIONS: Final = 1000
 IDLE_LIMIT: Final = 150 * MIB
 TRANSFER_LIMIT: Final = 100 * MIB
 GROWTH_LIMIT: Final = 3 * MIB  # the allocator's own waves; a leak of 100 bytes in each request is more than that
-DEPTH: Final = 64
-CREDITS: Final = 16  # of a request of 1 MiB
+SHAPES: Final = ((1, 64), (8, 32))  # MiB of a request, the largest that there are too; how many are under way
 BASE: Final = Options(timeout=60.0)
 MODES: Final = {
     "plain": BASE,
@@ -80,10 +80,10 @@ def measure(options: argparse.Namespace) -> Iterator[tuple[str, int, int]]:
         for each in idle:
             each.close()
     for mode, protection in MODES.items():
-        for verb in ("read", "write"):
+        for verb, (mib, depth) in itertools.product(("read", "write"), SHAPES):
             with server() as one:
-                peak = transfer(one, protection, verb, int(options.gib * 1024))
-            yield f"{verb} {options.gib:g} GiB, {DEPTH} x 1 MiB under way, {mode}", peak, TRANSFER_LIMIT
+                peak = transfer(one, protection, verb, int(options.gib * 1024) // mib, mib * MIB, depth)
+            yield f"{verb} {options.gib:g} GiB, {depth} x {mib} MiB under way, {mode}", peak, TRANSFER_LIMIT
     with server() as one:
         yield f"growth in {options.seconds:g} s of mixed requests", growth(one, options.seconds), GROWTH_LIMIT
 
@@ -113,25 +113,26 @@ def one_of(server: OursServer, options: Options) -> Iterator[Session]:
         session.close()
 
 
-def transfer(server: OursServer, options: Options, verb: str, count: int) -> int:
-    """How far the peak is over the idle size, while `count` MiB are moved."""
+def transfer(server: OursServer, options: Options, verb: str, count: int, size: int, depth: int) -> int:
+    """How far the peak is over the idle size, while `count` requests of `size` bytes are answered."""
+    credits_each = size // 65536
     (server.shares["data"] / "big.bin").write_bytes(bytes(256 * MIB))
     with one_of(server, options) as session:
         tree = session.tree("data")
         with tree.create("big.bin", disposition=3) as file:
-            session.connection.credit_target = DEPTH * CREDITS + 512
+            session.connection.credit_target = depth * credits_each + 512
             for _ in range(8):
                 tree.call(c.echo()).check()
             before = resident(server)
             Path(f"/proc/{server.pid}/clear_refs").write_text("5")  # the peak begins anew
-            data = bytes(MIB)
+            data = bytes(size)
             waiting: deque[int] = deque()
             for number in range(count):
-                while len(waiting) >= DEPTH or session.connection.credits < CREDITS:
+                while len(waiting) >= depth or session.connection.credits < credits_each:
                     session.connection.wait(waiting.popleft()).check()
-                offset = number % 256 * MIB
+                offset = number * size % (256 * MIB)
                 request: Request = (
-                    c.read(file.file_id, offset, MIB) if verb == "read" else c.write(file.file_id, offset, data)
+                    c.read(file.file_id, offset, size) if verb == "read" else c.write(file.file_id, offset, data)
                 )
                 waiting.append(tree.submit(request))
             while waiting:

@@ -9,7 +9,7 @@ from smbserver.errors import StatusError
 from smbserver.nt import access, status
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import Message, PipeHandle
-from smbserver.objects.share import MAX_BEHIND
+from smbserver.objects.share import MAX_AHEAD
 from smbserver.wire import header
 from smbserver.wire import read as wire
 
@@ -62,7 +62,7 @@ def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | 
     read_between: ReadBetween | None = getattr(opened.handle, "read_between", None)
     if read_between is None or length < WHOLE_FROM or work.connection.distort is not None:
         return None
-    if opened.tree.share.behind < MAX_BEHIND and work.others_wait():
+    if opened.tree.share.behind < MAX_AHEAD and work.others_wait():
         return _read_ahead(request, work, opened, read_between)
     return _whole(opened, read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM), request)
 

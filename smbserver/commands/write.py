@@ -9,7 +9,7 @@ from smbserver.nt import access, attributes, status
 from smbserver.nt.changes import FILTER_WRITTEN
 from smbserver.objects.open import Open
 from smbserver.objects.server_state import ServerState
-from smbserver.objects.share import MAX_BEHIND
+from smbserver.objects.share import MAX_AHEAD, MAX_BEHIND
 from smbserver.sharing.caching import ALL
 from smbserver.sharing.held_back import HeldBack
 from smbserver.wire import write as wire
@@ -61,8 +61,7 @@ def write(request: wire.WriteRequest, work: Work) -> Reply | Pending[None] | Pen
         share, clock = opened.tree.share, server.runtime.seconds
         begun = clock()
         if (
-            (opened.behind_writes is not None or begun < share.slow_until or _may_overlap(opened, work, length))
-            and share.behind < MAX_BEHIND
+            _is_for_thread(opened, work, length, begun < share.slow_until)
             and opened.granted & access.FILE_WRITE_DATA  # to append one must know where the file ends
             and not opened.holder.stream
         ):
@@ -83,14 +82,20 @@ def _sync_in_thread(work: Work, opened: Open, length: int) -> Pending[None]:
     return work.offload(opened.handle.sync, lambda _: Reply([wire.encode_response(length)]))
 
 
-def _may_overlap(opened: Open, work: Work, length: int) -> bool:
-    """Whether a thread gains anything: it is the kernel that works, and the loop will need the interpreter little.
+def _is_for_thread(opened: Open, work: Work, length: int, is_slow: bool) -> bool:
+    """Because the disk may have to be waited for, or because it gains time and there is not too much there already.
 
-    Beside signing and decrypting it does not: up to version 49 `cryptography` keeps the interpreter for itself, and the
-    thread waits for it after each write; from 50 on, a thread cost 1.1 of the CPU for 1.06 of the rate.
+    It gains time when it is the kernel that works, and the loop will need the interpreter little. Beside signing and
+    decrypting it does not: up to version 49 `cryptography` keeps the interpreter for itself, and the thread waits for
+    it after each write; from 50 on, a thread cost 1.1 of the CPU for 1.06 of the rate.
     """
+    if is_slow:
+        return opened.tree.share.behind < MAX_BEHIND
+    if opened.behind_writes is not None:
+        return opened.tree.share.behind < MAX_AHEAD
     return (
         length >= _THREAD_FROM
+        and opened.tree.share.behind < MAX_AHEAD
         and getattr(opened.handle, "is_on_descriptor", False) is True
         and work.connection.answers_plainly(work)
         and work.others_wait()

@@ -9,6 +9,8 @@ from smbserver.nt import access
 # Bytes of one share that requests may move in threads at a time. Beyond it the loop itself does what is asked: nothing
 # else makes clients ask for less.
 MAX_BEHIND: Final = 64 * 1024 * 1024
+# The same where threads only gain time: a client with that much under way gains no more by more of it.
+MAX_AHEAD: Final = 16 * 1024 * 1024
 
 
 class Share:

@@ -84,7 +84,7 @@ def test_what_gains_nothing_is_read_at_once(world: World, options: Options | Non
 
 @both
 def test_beyond_the_limit_the_loop_reads(world: World, options: Options, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read_command, "MAX_BEHIND", 2 * WHOLE_FROM)
+    monkeypatch.setattr(read_command, "MAX_AHEAD", 2 * WHOLE_FROM)
     file = opened(world, options)
     messages = asked(file, 0, 1, 2)
     assert world.runtime.offloaded == 2

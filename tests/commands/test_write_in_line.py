@@ -161,7 +161,7 @@ def test_who_gives_up_waiting_is_answered_and_the_rest_goes_on(world: World) -> 
 
 
 def test_too_much_behind_is_written_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_command, "MAX_BEHIND", LARGE)
+    monkeypatch.setattr(write_command, "MAX_AHEAD", LARGE)
     file = opened(world)
     [message] = sent(file, filled(file, 0))
     assert file.write(LARGE, b"at once") == 7
