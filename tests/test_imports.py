@@ -157,6 +157,8 @@ SHARED_INSIDE = (
     Row("commands.create", "commands.create_ea", "the part of CREATE that is about EAs"),
     Row("commands.create", "commands.create_response", "the reply to a CREATE"),
     Row("commands.create", "commands.create_size", "the part of CREATE that sets a file's size"),
+    Row("commands.create", "commands.slow_looks", "a name on a slow disk"),
+    Row("commands.query_directory", "commands.slow_looks", "many of them"),
     Row("commands.create_size", "commands.create_arguments", "the attributes of an overwritten file"),
     Row("commands.create_size", "commands.create_stream", "the streams of an overwritten file"),
     Row("commands.create_size", "commands.resize", "what a thread empties"),

@@ -104,7 +104,7 @@ def look(tree: Tree) -> Callable[[], list[Request]]:
         (read, "signed", 81),
         (read, "sealed", 82),
         (write, "plain", 67),
-        (look, "plain", 242),
+        (look, "plain", 243),
     ],
 )
 def test_calls_per_frame(

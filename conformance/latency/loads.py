@@ -13,11 +13,12 @@ from typing import Final, NamedTuple
 
 from conformance.client import Options, Session, Tree, commands, connect, protocol, queries
 from conformance.client.message import Request
-from conformance.latency.slow_disk import SLOW
+from conformance.latency.slow_disk import NAMES, SLOW
 from conformance.servers import Server
 
 MIB: Final = 1 << 20
 COLD_DEPTH: Final = 32
+COLD_NAMES: Final = 100
 COPY_CHUNKS: Final = 16
 DEEP: Final = 128
 LARGE: Final = 512 * MIB
@@ -57,6 +58,9 @@ def fill(data: Path, slow: Path) -> None:
         for _ in range(BIG // MIB):
             file.write(block)
     (slow / f"{SLOW}.bin").write_bytes(block * 16)
+    (slow / NAMES).mkdir()
+    for number in range(COLD_NAMES):
+        (slow / NAMES / f"{number}").touch()
     (data / "many").mkdir()
     for number in range(LISTED):
         (data / "many" / f"file-{number:05}").touch()
@@ -85,6 +89,22 @@ def cold(place: Place) -> None:
             [commands.read(file.file_id, number * 65536, 65536) for number in range(COLD_DEPTH)],
             lambda: commands.read(file.file_id, 0, 65536),
         )
+
+
+def walk(place: Place) -> None:
+    """Opens files whose names are never in the cache, four under way."""
+    with place.session() as session:
+        tree = session.tree("slow")
+        number = 0
+        while True:
+            requests = []
+            for _ in range(4):
+                number += 1
+                name = f"{NAMES}\\{number % COLD_NAMES}"
+                requests.append(commands.create(name, access=protocol.READ_ATTRIBUTES, disposition=protocol.OPEN))
+            for message in [tree.submit(request) for request in requests]:
+                reply = session.connection.wait(message).check()
+                tree.call(commands.close(commands.decode_create(reply).file_id)).check()
 
 
 def flush(place: Place) -> None:
@@ -211,6 +231,7 @@ def write(place: Place) -> None:
 
 LOADS: Final[dict[str, Callable[[Place], None]]] = {
     "cold": cold,
+    "walk": walk,
     "flush": flush,
     "throttled": throttled,
     "copy": copy,

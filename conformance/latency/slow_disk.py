@@ -1,7 +1,8 @@
 """Starts the server with a store whose disk is slow: `-m conformance.latency.slow_disk READY SHARE=DIR USER PASSWORD`.
 
 For tests only. The store is the posix one; files whose names begin with SLOW are never in the cache, and their reads,
-writes and flushes take their time; those that begin with UNCACHED are never in the cache either, on a quick disk.
+writes and flushes take their time; those that begin with UNCACHED are never in the cache either, on a quick disk. Names
+in the directory NAMES are not in the cache until somebody looks at them.
 """
 
 import asyncio
@@ -15,10 +16,12 @@ from typing import Any, Final, cast
 
 from smbserver.backend.base import Backend, Handle, Located
 from smbserver.config.settings import Settings, ShareSettings
+from smbserver.nt.names import Path as SharePath
 from smbserver.server import Server
 
 SLOW: Final = "slow"
 UNCACHED: Final = "uncached"
+NAMES: Final = "slow names"
 SEEK_SECONDS: Final = 0.05
 BYTES_PER_SECOND: Final = 4 << 20
 FLUSH_SECONDS: Final = 0.5
@@ -67,9 +70,28 @@ class SlowBackend:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
+        self._looked: set[SharePath] = set()
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the contract has
         return getattr(self._backend, name)
+
+    def locate(self, path: SharePath, *arguments: object, **named: object) -> Located:
+        """A look that has to wait for the disk, unless there was one just now."""
+        if path[:1] == (NAMES,):
+            self._wait(path)
+            self._looked.discard(path)  # something else took its place
+        return self._backend.locate(path, *arguments, **named)  # type: ignore[arg-type]  # as it came
+
+    def look_ahead(self, path: SharePath, entries: bool) -> int:
+        """See `backend.base.Backend`."""
+        if path[:1] == (NAMES,):
+            self._wait(path)
+        return self._backend.look_ahead(path, entries)
+
+    def _wait(self, path: SharePath) -> None:
+        if path not in self._looked:
+            time.sleep(SEEK_SECONDS)
+            self._looked.add(path)
 
     def _wrapped(self, located: Located, handle: Handle) -> Handle:
         name = located.path[-1] if located.path else ""

@@ -358,6 +358,12 @@ class Backend(Protocol):
         StoppedOnLink for a link on the way where links are shown. One at the end is located itself.
         """
 
+    def look_ahead(self, path: Path, entries: bool) -> int:
+        """Wait for the disk, so that `locate`, or `scan` of what is there if `entries`, need not. For threads.
+
+        Raises nothing, and promises nothing. How many names were looked at.
+        """
+
     def open(self, located: Located, read: bool, write: bool) -> Handle:
         """Open what was located for reading, writing, both, or (neither) to look at its attributes.
 

@@ -124,6 +124,10 @@ class MemoryBackend:
         """No name means more than itself here."""
         return False
 
+    def look_ahead(self, path: Path, entries: bool) -> int:
+        """There is nothing to wait for."""
+        return 0
+
     def locate(self, path: Path, composed: bool = True, exact: bool = False) -> MemoryLocated:
         """One look into a dict per component; nobody asks for exact names here."""
         if not path:

@@ -393,6 +393,10 @@ class ReadOnlyBackend:
         """As the inner one."""
         return ReadOnlyLocated(self._inner.locate(path, composed, exact), self._marks)
 
+    def look_ahead(self, path: Path, entries: bool) -> int:
+        """As the inner one."""
+        return self._inner.look_ahead(path, entries)
+
     def open(self, located: Located, read: bool, write: bool) -> ReadOnlyHandle:
         """For reading, whatever is asked for: who may write finds out when he writes."""
         assert isinstance(located, ReadOnlyLocated)

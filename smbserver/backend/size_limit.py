@@ -87,6 +87,10 @@ class SizeLimited:
         """As the inner one."""
         return self.inner.locate(path, composed, exact)
 
+    def look_ahead(self, path: Path, entries: bool) -> int:
+        """As the inner one."""
+        return self.inner.look_ahead(path, entries)
+
     def open(self, located: Located, read: bool, write: bool) -> LimitedHandle:
         """Counted."""
         meta = located.metadata

@@ -60,10 +60,18 @@ from smbserver.commands.create_posix import (
     wanted_mode,
 )
 from smbserver.commands.create_response import create_response
-from smbserver.commands.create_size import MustResize, allocate, finish_overwrite, large_room, resize_first
+from smbserver.commands.create_size import (
+    MustResize,
+    allocate,
+    check_client,
+    finish_overwrite,
+    large_room,
+    resize_first,
+)
 from smbserver.commands.create_stream import apply_kind, for_the_file, open_stream, stream_of_new_file
 from smbserver.commands.previous_version import version_of
 from smbserver.commands.resize import is_long_cut
+from smbserver.commands.slow_looks import SLOW, MustLookAhead, found_slow, look_ahead
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
@@ -90,8 +98,10 @@ MAX_OPENS: Final = 65536  # of one session; each costs a descriptor
 _TRIES: Final = 3  # when a local program swaps the file between look and open
 
 
-def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
-    """Open what the request names."""
+def create(
+    request: wire.CreateRequest, work: Work, looked_ahead: bool = False
+) -> Reply | Pending[None] | Pending[Reply]:
+    """Open what the request names. `looked_ahead`: a thread has been there."""
     tree = work.need_tree()
     session = work.need_session()
     if len(session.opens) >= MAX_OPENS:
@@ -115,7 +125,10 @@ def create(request: wire.CreateRequest, work: Work) -> Reply | Pending[None] | P
     else:
         work.check_user()
         try:
-            opened, action, meta = _open_file(request, work, tree, backend, durable)
+            opened, action, meta = _open_file(request, work, tree, backend, durable, looked_ahead)
+        except MustLookAhead as look:
+            _hold_replays(look.waiter, work, durable)
+            return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree), can_cancel=True)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
         except MustResize as large:
@@ -158,6 +171,11 @@ def _answer_resized(
 ) -> Reply:
     meta = large.finish()
     return _opened(request, work, tree, durable, large.opened, large.action, meta)
+
+
+def _looked_ahead(asked: wire.CreateRequest, work: Work, tree: Tree) -> Reply | Pending[None] | Pending[Reply]:
+    check_client(work, tree)
+    return create(asked, work, True)
 
 
 def _again(asked: wire.CreateRequest, work: Work) -> Callable[[], Reply | Pending[None] | Pending[Reply]]:
@@ -214,7 +232,12 @@ def _open_pipe(request: wire.CreateRequest, work: Work, tree: Tree) -> tuple[Ope
 
 
 def _open_file(
-    request: wire.CreateRequest, work: Work, tree: Tree, backend: Backend, durable: DurableRequest | None
+    request: wire.CreateRequest,
+    work: Work,
+    tree: Tree,
+    backend: Backend,
+    durable: DurableRequest | None,
+    looked_ahead: bool,
 ) -> tuple[Open, int, Metadata]:
     if "/" in request.name:  # in no name ([MS-FSCC] 2.1.5), so it is meant as "\\"; Samba takes it as that too
         request = request.but(name=request.name.replace("/", "\\"))
@@ -228,14 +251,23 @@ def _open_file(
     path, stream = wanted_path(name, tree.share.has_streams)
     if backend.read_only:
         durable = None  # there is nothing to lose, and its name could not be told from the live file's
-    for _ in range(_TRIES):
-        try:
-            return _open(request, work, tree, backend, path, stream, durable)
-        except StoppedOnLink as stop:
-            raise stopped_on_symlink(request.name, stop) from None
-        except OSError as error:
-            if error.errno != errno.ESTALE:
-                raise
+    clock, share = work.connection.server.runtime.seconds, tree.share
+    begun = clock()
+    if begun < share.looks_slow_until and not looked_ahead:
+        raise MustLookAhead(look_ahead(work, backend, path, False))
+    try:
+        for _ in range(_TRIES):
+            try:
+                return _open(request, work, tree, backend, path, stream, durable)
+            except StoppedOnLink as stop:
+                raise stopped_on_symlink(request.name, stop) from None
+            except OSError as error:
+                if error.errno != errno.ESTALE:
+                    raise
+    finally:
+        ended = clock()
+        if ended - begun > SLOW:
+            found_slow(share, ended)
     raise StatusError(status.SHARING_VIOLATION)
 
 

@@ -89,11 +89,11 @@ def _course(work: Work, tree: Tree, large: MustResize, answer: Callable[[], Repl
     try:
         if large.overwrite is not None:
             yield partial(handle.truncate, 0)
-            _check_client(work, tree)
+            check_client(work, tree)
             large.overwrite()
         if large.room:
             yield partial(handle.allocate, large.room)
-            _check_client(work, tree)
+            check_client(work, tree)
         return answer()
     except BaseException:
         if large.opened.session is None:
@@ -101,9 +101,10 @@ def _course(work: Work, tree: Tree, large: MustResize, answer: Callable[[], Repl
         raise
 
 
-def _check_client(work: Work, tree: Tree) -> None:
+def check_client(work: Work, tree: Tree) -> None:
+    """What has waited for a thread may have no tree any more: StatusError FILE_CLOSED."""
     if work.need_session().trees.get(tree.tree_id) is not tree:
-        raise StatusError(status.FILE_CLOSED)  # it has gone meanwhile
+        raise StatusError(status.FILE_CLOSED)
 
 
 def _give_up(work: Work, large: MustResize) -> None:

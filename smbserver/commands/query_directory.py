@@ -8,6 +8,7 @@ from smbserver.backend.base import Backend, Located
 from smbserver.commands.apple_double import doubles_of_directory, first
 from smbserver.commands.apple_entries import apple_entries
 from smbserver.commands.posix_info import posix_entries
+from smbserver.commands.slow_looks import SLOW, found_slow, look_ahead
 from smbserver.commands.visible_entries import visible_entries
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
@@ -23,6 +24,7 @@ from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, POSIX, WIT
 
 MAX_BATCH: Final = 256 * 1024  # of one reply, whatever its client has room for
 SLICE: Final = 64  # entries looked at before the other clients have their turn: some two milliseconds
+_CLOCKED: Final = 8  # of them, between two looks at the clock: each may be on a slow disk
 
 
 def query_directory(request: wire.QueryDirectoryRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
@@ -40,7 +42,9 @@ def _begins(request: wire.QueryDirectoryRequest, opened: Open) -> bool:
     return is_new and may and names.has_wildcard(request.pattern or opened.pattern_text)
 
 
-def _query(request: wire.QueryDirectoryRequest, work: Work, opened: Open) -> Reply | Pending[None]:
+def _query(
+    request: wire.QueryDirectoryRequest, work: Work, opened: Open, looked_ahead: bool = False
+) -> Reply | Pending[None]:
     if not opened.handle.is_directory:
         raise StatusError(status.NOT_SUPPORTED if request.flags & wire.REOPEN else status.INVALID_PARAMETER)
     if not opened.granted & access.FILE_LIST_DIRECTORY:
@@ -58,10 +62,13 @@ def _query(request: wire.QueryDirectoryRequest, work: Work, opened: Open) -> Rep
         raise StatusError(status.FILE_CLOSED)
     if opened.cursor is not None and opened.cursor.is_in_use:  # by the request before, which makes a pause
         return Pending(work.connection.server.runtime.turn(), lambda _: _query(request, work, opened), can_cancel=False)
+    if opened.looking is not None or (not looked_ahead and _is_slow(request, opened, work)):
+        return Pending(_look(request, opened, work), lambda _: _query(request, work, opened, True), can_cancel=False)
     cursor = _cursor(request, opened, work)
+    cursor.looked_ahead |= looked_ahead
     entries = EntryList(request.file_information_class, min(room, MAX_BATCH))
     single = request.flags & wire.RETURN_SINGLE_ENTRY != 0
-    if _fill(entries, cursor, single):
+    if _fill(entries, cursor, single, work, opened):
         return _reply(work, opened, cursor, entries)
     filled = _fill_with_pauses(entries, cursor, single, work, opened)
     return Pending(filled, lambda _: _reply(work, opened, cursor, entries), can_cancel=False)
@@ -73,7 +80,7 @@ def _fill_with_pauses(entries: EntryList, cursor: Cursor, single: bool, work: Wo
     Until then the open keeps its handle and the cursor is this request's: a CLOSE that came behind it changes nothing.
     """
     filled: Waiter[None] = Waiter()
-    runtime, acting = work.connection.server.runtime, work.need_tree().acting
+    acting = work.need_tree().acting
     cursor.is_in_use = True
     opened.hold()
 
@@ -81,8 +88,8 @@ def _fill_with_pauses(entries: EntryList, cursor: Cursor, single: bool, work: Wo
         failure: Exception | None = None
         try:
             with acting or nullcontext():  # as the handler had begun
-                if not _fill(entries, cursor, single):
-                    runtime.turn().when_done(slice_)
+                if not _fill(entries, cursor, single, work, opened):
+                    _pause(cursor, work, opened).when_done(slice_)
                     return
         except Exception as error:  # noqa: BLE001 - the reply of this request, made where all replies of failures are
             failure = error
@@ -95,8 +102,43 @@ def _fill_with_pauses(entries: EntryList, cursor: Cursor, single: bool, work: Wo
         else:
             filled.fail(failure)
 
-    runtime.turn().when_done(slice_)
+    _pause(cursor, work, opened).when_done(slice_)
     return filled
+
+
+def _pause(cursor: Cursor, work: Work, opened: Open) -> Waiter[None]:
+    """Until the others have had their turn; where it turned out to be slow, until a thread has looked at the rest."""
+    runtime = work.connection.server.runtime
+    if cursor.looked_ahead or runtime.seconds() >= opened.tree.share.looks_slow_until:
+        return runtime.turn()
+    cursor.looked_ahead = True
+    return look_ahead(work, opened.backend, opened.path, True)
+
+
+def _is_slow(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> bool:
+    """Whether a thread should look at what this listing will give before the loop does."""
+    if work.connection.server.runtime.seconds() >= opened.tree.share.looks_slow_until:
+        return False
+    cursor = opened.cursor
+    return cursor is None or not cursor.looked_ahead or request.flags & (wire.RESTART_SCANS | wire.REOPEN) != 0
+
+
+def _look(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Waiter[None]:
+    """For who comes while a thread looks already, the same: they go on in the order they came."""
+    if opened.looking is not None:
+        return opened.looking
+    text = request.pattern or opened.pattern_text
+    if names.has_wildcard(text) or text in (".", ".."):
+        looking = look_ahead(work, opened.backend, opened.path, True)
+    else:
+        looking = look_ahead(work, opened.backend, (*opened.path, text), False)
+    opened.looking = looking
+    looking.when_done(lambda _: _looked(opened))
+    return looking
+
+
+def _looked(opened: Open) -> None:
+    opened.looking = None
 
 
 def _reply(work: Work, opened: Open, cursor: Cursor, entries: EntryList) -> Reply:
@@ -178,10 +220,15 @@ def _ea_size(backend: Backend, located: Located) -> int:
         handle.close()
 
 
-def _fill(entries: EntryList, cursor: Cursor, single: bool) -> bool:
-    """Take up to SLICE entries; whether the reply is complete."""
+def _fill(entries: EntryList, cursor: Cursor, single: bool, work: Work, opened: Open) -> bool:
+    """Take up to SLICE entries, fewer where that is slow; whether the reply is complete."""
     pattern, found = cursor.pattern, cursor.entries
-    for _ in range(SLICE):
+    clock = work.connection.server.runtime.seconds
+    begun = clock()
+    for number in range(1, SLICE + 1):
+        if number % _CLOCKED == 0 and (ended := clock()) - begun > SLOW:
+            found_slow(opened.tree.share, ended)
+            return False
         entry = cursor.waiting
         if entry is None:
             entry = next(found, None)

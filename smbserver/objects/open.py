@@ -33,6 +33,7 @@ from smbserver.sharing.file_state import FileState
 from smbserver.sharing.file_table import FileTable
 from smbserver.sharing.held_back import HeldBack
 from smbserver.sharing.holder import Holder
+from smbserver.waiter import Waiter
 
 if TYPE_CHECKING:
     from smbserver.objects.session import Session
@@ -47,7 +48,7 @@ class Cursor:
     says that a reply is being made, with pauses for other clients.
     """
 
-    __slots__ = ("entries", "is_in_use", "pattern", "started", "waiting")
+    __slots__ = ("entries", "is_in_use", "looked_ahead", "pattern", "started", "waiting")
 
     def __init__(self, entries: Iterator[tuple[str, Metadata]], pattern: Pattern) -> None:
         self.entries = entries
@@ -55,6 +56,7 @@ class Cursor:
         self.waiting: tuple[str, Metadata] | None = None
         self.started = False
         self.is_in_use = False
+        self.looked_ahead = False  # a thread has looked at all entries
 
     def end(self) -> None:
         """There is nothing more, and the generator gives back the descriptor it has."""
@@ -82,6 +84,7 @@ class Open:
         "held_times",
         "holder",
         "is_posix",
+        "looking",
         "maximal_access",
         "mode",
         "pattern_text",
@@ -128,6 +131,7 @@ class Open:
         self.sequence = ChannelSequence()
         self.behind_writes: HeldBack | None = None
         self.cursor: Cursor | None = None
+        self.looking: Waiter[None] | None = None  # a thread looks at names that a listing will give
         self.pattern_text = "*"
         self._running = 0
         self._closed = False

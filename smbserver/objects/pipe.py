@@ -279,6 +279,10 @@ class PipeStore:
         """Pipes are not listed by name."""
         return False
 
+    def look_ahead(self, path: Path, entries: bool) -> int:
+        """There is nothing to wait for."""
+        return 0
+
     def locate(self, path: Path, composed: bool = True, exact: bool = False) -> Located:
         """Pipes are found in a table, not below a root."""
         raise StatusError(status.OBJECT_NAME_NOT_FOUND)

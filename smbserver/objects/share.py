@@ -33,6 +33,7 @@ class Share:
         "has_streams",
         "hide_unreadable",
         "keep_acl_flags",
+        "looks_slow_until",
         "name",
         "owner",
         "read_only",
@@ -66,6 +67,7 @@ class Share:
         self.group = group
         self.snapshots = snapshots
         self.slow_until = 0.0  # seconds of the runtime's clock: until then writes wait for the disk
+        self.looks_slow_until = 0.0  # and threads look at names before the loop does
         self.behind = 0  # bytes of WRITEs and READs that threads are at or have before them
         self.hide_unreadable = hide_unreadable
         self.keep_acl_flags = keep_acl_flags

@@ -782,3 +782,11 @@ def test_looking_again_where_nothing_has_changed(backend: Backend) -> None:
     backend.look_again()
     assert content(backend, "f") == b"kept"
     assert backend.serial_number == before
+
+
+def test_looking_ahead_raises_nothing(backend: Backend) -> None:
+    make_directory(backend, "folder")
+    make(backend, "folder", "file")
+    for path in ((), ("folder",), ("folder", "FILE"), ("no", "such"), ("..",), ("folder", "file", "below"), ("bad/",)):
+        for entries in (False, True):
+            assert backend.look_ahead(path, entries) >= 0

@@ -23,6 +23,7 @@ from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.link_handle import link_metadata
 from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.located import PosixLocated, free_place
+from smbserver.backend.posix.look_ahead import look_ahead
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.name_changes import NameChanges
 from smbserver.backend.posix.resolve import Resolver
@@ -152,6 +153,10 @@ class PosixBackend:
             located.close()
             raise
         return located
+
+    def look_ahead(self, path: Path, entries: bool) -> int:
+        """With descriptors of its own."""
+        return look_ahead(self._root, path, entries)
 
     def _locate_root(self) -> PosixLocated:
         located = PosixLocated(os.dup(self._root), (), ".", ".", self._acls)

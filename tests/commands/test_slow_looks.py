@@ -1,0 +1,321 @@
+"""Names on a slow disk: a thread looks before CREATE and QUERY_DIRECTORY do, which then begin anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from conformance.client import commands, contexts, queries
+from conformance.client.protocol import (
+    DIRECTORY_FILE,
+    GENERIC_ALL,
+    OPEN,
+    OPEN_IF,
+    OPLOCK_BATCH,
+    RELATED_FILE_ID,
+    NoAnswer,
+    StatusFailure,
+)
+from conformance.client.session import File, Tree
+from smbserver.backend.base import Backend, Handle, Located
+from smbserver.commands.query_directory import SLICE
+from smbserver.nt import names, status
+from tests.harness import FILETIME_SECOND, World
+
+SEEK = FILETIME_SECOND // 50  # longer than SLOW
+LISTED = 3 * SLICE
+
+
+class SlowHandle:
+    """A directory whose entries the loop waits for."""
+
+    def __init__(self, handle: Handle, disk: SlowDisk, path: names.Path) -> None:
+        self._handle, self._disk, self._path = handle, disk, path
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the contract has
+        return getattr(self._handle, name)
+
+    def scan(self, owned: bool = False) -> Iterator[object]:
+        """As the handle's own, each entry late unless a thread has looked."""
+        for entry in self._handle.scan(owned):
+            if self._path not in self._disk.listed:
+                self._disk.loop_waits((*self._path, entry[0]))
+            yield entry
+
+
+class SlowDisk:
+    """A store that takes SEEK of the runtime's time for a name that nobody has looked at before."""
+
+    def __init__(self, world: World) -> None:
+        backend = world.shares[0].backend
+        assert backend is not None
+        self._backend, self._world = backend, world
+        world.shares[0].backend = cast(Backend, self)
+        self.cached: set[names.Path] = set()
+        self.listed: set[names.Path] = set()
+        self.waited: list[names.Path] = []
+        """What the loop waited for."""
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the contract has
+        return getattr(self._backend, name)
+
+    def loop_waits(self, path: names.Path) -> None:
+        """For a seek."""
+        self.waited.append(path)
+        self._world.runtime.time += SEEK
+
+    def locate(self, path: names.Path, *more: Any, **named: Any) -> Located:  # noqa: ANN401 - as it came
+        """See `backend.base.Backend`."""
+        if path not in self.cached:
+            self.cached.add(path)
+            self.loop_waits(path)
+        return self._backend.locate(path, *more, **named)
+
+    def look_ahead(self, path: names.Path, entries: bool) -> int:
+        """See `backend.base.Backend`."""
+        if path not in self.cached or (entries and path not in self.listed):
+            self._world.runtime.time += SEEK
+        self.cached.add(path)
+        if entries:
+            self.listed.add(path)
+        return self._backend.look_ahead(path, entries)
+
+    def open(self, located: Located, read: bool, write: bool) -> Handle:
+        """See `backend.base.Backend`."""
+        handle = self._backend.open(located, read, write)
+        return cast(Handle, SlowHandle(handle, self, located.path)) if handle.is_directory else handle
+
+
+@pytest.fixture
+def disk(world: World) -> SlowDisk:
+    """Slow, and known to be."""
+    for name in ("first", "cold", "other"):
+        (world.data / name).write_text(name)
+    disk = SlowDisk(world)
+    world.tree().open("first").close()
+    assert disk.waited == [("first",)]
+    disk.waited.clear()
+    world.runtime.hold_offloaded = True
+    return disk
+
+
+def asked(tree: Tree, name: str, **more: Any) -> int:  # noqa: ANN401 - as `commands.create` has them
+    """The message id of a CREATE that nobody waits for."""
+    return tree.submit(commands.create(name, access=GENERIC_ALL, disposition=OPEN, **more))
+
+
+def answered(tree: Tree, message: int) -> File:
+    return File(tree, commands.decode_create(tree.session.connection.wait(message).check()))
+
+
+def code(tree: Tree, message: int) -> int:
+    return tree.session.connection.wait(message).status
+
+
+def waits(tree: Tree, message: int) -> bool:
+    try:
+        tree.session.connection.wait(message)
+    except NoAnswer:
+        return True
+    return False
+
+
+def test_a_thread_looks_and_the_loop_does_not_wait(world: World, disk: SlowDisk) -> None:
+    tree = world.tree()
+    message = asked(tree, "cold")
+    assert waits(tree, message)
+    world.runtime.run_offloaded()
+    with answered(tree, message) as file:
+        assert file.read(0, 9) == b"cold"
+    assert disk.waited == []
+
+
+def test_what_is_quick_needs_no_thread(world: World) -> None:
+    (world.data / "file").touch()
+    world.runtime.hold_offloaded = True
+    tree = world.tree()
+    tree.open("file").close()
+    tree.list_directory()
+    assert not world.runtime.offloaded
+
+
+def test_slow_looks_in_threads_prolong_it_and_quick_ones_do_not(world: World, disk: SlowDisk) -> None:
+    tree = world.tree()
+    for name in ("cold", "other"):
+        world.runtime.advance(0.9)
+        message = asked(tree, name)
+        assert waits(tree, message)
+        world.runtime.run_offloaded()
+        answered(tree, message).close()
+    world.runtime.advance(0.9)
+    message = asked(tree, "other")
+    world.runtime.run_offloaded()
+    answered(tree, message).close()
+    world.runtime.advance(0.2)
+    tree.open("other").close()
+    assert not world.runtime.offloaded
+
+
+@pytest.mark.parametrize("change", [Path.unlink, lambda path: path.rename(path.with_name("moved"))])
+def test_what_is_there_in_the_end_counts(world: World, disk: SlowDisk, change: Callable[[Path], object]) -> None:
+    tree = world.tree()
+    absent, present = asked(tree, "late"), asked(tree, "cold")
+    (world.data / "late").touch()
+    change(world.data / "cold")
+    world.runtime.run_offloaded()
+    answered(tree, absent).close()
+    assert code(tree, present) == status.OBJECT_NAME_NOT_FOUND
+
+
+@pytest.mark.parametrize("name", ["no", "no\\such", "cold\\below", "bad\x01", "..\\up", "a" * 300, "folder\\no"])
+def test_refused_as_ever(world: World, disk: SlowDisk, name: str) -> None:
+    tree = world.tree()
+    (world.data / "folder").mkdir()
+    message = asked(tree, name)
+    world.runtime.run_offloaded()
+    told = code(tree, message)
+    world.runtime.hold_offloaded = False
+    world.runtime.advance(5)
+    with pytest.raises(StatusFailure) as quick:
+        tree.open(name)
+    assert told == quick.value.status
+
+
+def test_in_a_compound(world: World, disk: SlowDisk) -> None:
+    tree = world.tree()
+    requests = [
+        commands.create("cold", access=GENERIC_ALL, disposition=OPEN),
+        commands.read(RELATED_FILE_ID, 0, 9),
+        commands.close(RELATED_FILE_ID),
+    ]
+    messages = tree.session.connection.submit_compound([tree.request(request) for request in requests])
+    assert waits(tree, messages[0])
+    world.runtime.run_offloaded()
+    replies = [tree.session.connection.wait(message).check() for message in messages]
+    assert commands.decode_read(replies[1]) == b"cold"
+
+
+def test_cancelled(world: World, disk: SlowDisk) -> None:
+    tree = world.tree()
+    message = asked(tree, "cold")
+    tree.session.connection.cancel(message)
+    assert code(tree, message) == status.CANCELLED
+    world.runtime.run_offloaded()
+    assert len(world.state.files) == 0
+
+
+def test_a_replay_meanwhile_is_told_to_come_again(world: World, disk: SlowDisk) -> None:
+    tree = world.tree()
+    request = commands.create(
+        "cold", access=GENERIC_ALL, disposition=OPEN_IF, oplock=OPLOCK_BATCH, contexts=(contexts.durable_v2(b"g" * 16),)
+    )
+    message = tree.submit(request)
+    request.flags |= 0x20000000  # SMB2_FLAGS_REPLAY_OPERATION
+    assert tree.call(request).status == status.FILE_NOT_AVAILABLE
+    world.runtime.run_offloaded()
+    first = answered(tree, message)
+    assert commands.decode_create(tree.call(request).check()).file_id == first.file_id
+
+
+def disconnect_it(tree: Tree) -> None:
+    tree.disconnect()
+
+
+def log_off(tree: Tree) -> None:
+    tree.session.log_off()
+
+
+def cut(tree: Tree) -> None:
+    tree.session.connection.close()
+
+
+@pytest.mark.parametrize("end", [disconnect_it, log_off, cut])
+def test_nobody_is_there_any_more(world: World, disk: SlowDisk, end: Callable[[Tree], None]) -> None:
+    tree = world.tree()
+    asked(tree, "cold")
+    end(tree)
+    world.runtime.run_offloaded()
+    assert len(world.state.files) == 0
+
+
+# --- listings ---
+
+
+@pytest.fixture
+def folder(world: World, disk: SlowDisk) -> set[str]:
+    """The names in it, with "." and ".."."""
+    (world.data / "folder").mkdir()
+    found = {f"{number:03}" for number in range(LISTED)}
+    for name in found:
+        (world.data / "folder" / name).touch()
+    disk.cached.add(("folder",))
+    world.runtime.hold_offloaded = False
+    return found | {".", ".."}
+
+
+def opened(tree: Tree) -> File:
+    return tree.open("folder", options=DIRECTORY_FILE)
+
+
+def listing(file: File, pattern: str = "*", length: int = 65536) -> list[str]:
+    return [entry.name for entry in file.list_directory(pattern, length=length)]
+
+
+@pytest.mark.parametrize("length", [65536, 2048])
+def test_a_listing(world: World, disk: SlowDisk, folder: set[str], length: int) -> None:
+    found = listing(opened(world.tree()), length=length)
+    assert set(found) == folder
+    assert len(found) == len(folder)
+    assert disk.waited == []
+
+
+@pytest.mark.parametrize("length", [65536, 2048])
+def test_a_listing_that_finds_out(world: World, disk: SlowDisk, folder: set[str], length: int) -> None:
+    """The loop waits for some entries and no more."""
+    file = opened(world.tree())
+    world.runtime.advance(5)
+    found = listing(file, length=length)
+    assert set(found) == folder
+    assert len(found) == len(folder)
+    assert 0 < len(disk.waited) < 10
+
+
+def test_one_name(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    file = opened(world.tree())
+    assert listing(file, "007") == ["007"]
+    assert disk.waited == []
+    assert disk.listed == set()
+
+
+def query(file: File, flags: int = 0) -> int:
+    return file.tree.submit(queries.query_directory(file.file_id, length=2048, flags=flags))
+
+
+def test_requests_that_come_meanwhile_go_on_in_their_order(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    tree = world.tree()
+    file = opened(tree)
+    world.runtime.hold_offloaded = True
+    messages = [query(file, queries.RESTART_SCANS), query(file)]
+    world.runtime.advance(5)  # it is not slow any more
+    messages.append(query(file))
+    assert all(waits(tree, message) for message in messages)
+    world.runtime.run_offloaded()
+    found: list[str] = []
+    for message in messages:
+        reply = tree.session.connection.wait(message).check()
+        found += [entry.name for entry in queries.decode_entries(queries.decode_buffer(reply))]
+    assert len(set(found)) == len(found) > 10
+    assert disk.waited == []
+
+
+def test_closed_meanwhile(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    tree = world.tree()
+    file = opened(tree)
+    world.runtime.hold_offloaded = True
+    message = query(file)
+    file.close()
+    world.runtime.run_offloaded()
+    assert code(tree, message) == status.FILE_CLOSED
