@@ -47,9 +47,9 @@ class IoThreads:
     """Belongs to one event loop. A disk that is slow, or stands still, delays what waits for it and nothing else.
 
     Stores and clients are told apart as keys of a dict are. There are never more threads than THREADS for each store
-    that was ever used: the shares of the settings and None, which is the server itself. Threads tell of their results
-    in `_done`, and wake the loop once for all that are there by then: a call costs a quarter of what it does by way of
-    an executor and its futures (transcript 0038).
+    that was ever used: the shares of the settings, their looks at names (`commands.slow_looks`) and None, which is the
+    server itself. Threads tell of their results in `_done`, and wake the loop once for all that are there by then: a
+    call costs a quarter of what it does by way of an executor and its futures (transcript 0038).
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:

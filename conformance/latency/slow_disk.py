@@ -82,11 +82,11 @@ class SlowBackend:
             self._looked.discard(path)  # something else took its place
         return self._backend.locate(path, *arguments, **named)  # type: ignore[arg-type]  # as it came
 
-    def look_ahead(self, path: SharePath, entries: bool) -> int:
+    def look_ahead(self, path: SharePath) -> int:
         """See `backend.base.Backend`."""
         if path[:1] == (NAMES,):
             self._wait(path)
-        return self._backend.look_ahead(path, entries)
+        return self._backend.look_ahead(path)
 
     def _wait(self, path: SharePath) -> None:
         if path not in self._looked:

@@ -358,11 +358,14 @@ class Backend(Protocol):
         StoppedOnLink for a link on the way where links are shown. One at the end is located itself.
         """
 
-    def look_ahead(self, path: Path, entries: bool) -> int:
-        """Wait for the disk, so that `locate`, or `scan` of what is there if `entries`, need not. For threads.
+    def look_ahead(self, path: Path) -> int:
+        """Wait for the disk, so that `locate` need not; how many names were looked at. For threads.
 
-        Raises nothing, and promises nothing. How many names were looked at.
+        Raises nothing, and promises nothing.
         """
+
+    def look_at_entries(self, path: Path, start: int, count: int) -> int:
+        """As `look_ahead`, for `scan` of a directory: so many of its entries, from the one at `start`."""
 
     def open(self, located: Located, read: bool, write: bool) -> Handle:
         """Open what was located for reading, writing, both, or (neither) to look at its attributes.

@@ -124,7 +124,11 @@ class MemoryBackend:
         """No name means more than itself here."""
         return False
 
-    def look_ahead(self, path: Path, entries: bool) -> int:
+    def look_ahead(self, path: Path) -> int:
+        """There is nothing to wait for."""
+        return 0
+
+    def look_at_entries(self, path: Path, start: int, count: int) -> int:
         """There is nothing to wait for."""
         return 0
 

@@ -393,9 +393,13 @@ class ReadOnlyBackend:
         """As the inner one."""
         return ReadOnlyLocated(self._inner.locate(path, composed, exact), self._marks)
 
-    def look_ahead(self, path: Path, entries: bool) -> int:
+    def look_ahead(self, path: Path) -> int:
         """As the inner one."""
-        return self._inner.look_ahead(path, entries)
+        return self._inner.look_ahead(path)
+
+    def look_at_entries(self, path: Path, start: int, count: int) -> int:
+        """As the inner one."""
+        return self._inner.look_at_entries(path, start, count)
 
     def open(self, located: Located, read: bool, write: bool) -> ReadOnlyHandle:
         """For reading, whatever is asked for: who may write finds out when he writes."""

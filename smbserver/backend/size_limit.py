@@ -87,9 +87,13 @@ class SizeLimited:
         """As the inner one."""
         return self.inner.locate(path, composed, exact)
 
-    def look_ahead(self, path: Path, entries: bool) -> int:
+    def look_ahead(self, path: Path) -> int:
         """As the inner one."""
-        return self.inner.look_ahead(path, entries)
+        return self.inner.look_ahead(path)
+
+    def look_at_entries(self, path: Path, start: int, count: int) -> int:
+        """As the inner one."""
+        return self.inner.look_at_entries(path, start, count)
 
     def open(self, located: Located, read: bool, write: bool) -> LimitedHandle:
         """Counted."""

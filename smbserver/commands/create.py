@@ -72,6 +72,7 @@ from smbserver.commands.create_stream import apply_kind, for_the_file, open_stre
 from smbserver.commands.previous_version import version_of
 from smbserver.commands.resize import is_long_cut
 from smbserver.commands.slow_looks import SLOW, MustLookAhead, found_slow, look_ahead
+from smbserver.connection.connection import MAX_PENDING
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
 from smbserver.errors import StatusError
@@ -128,7 +129,7 @@ def create(
             opened, action, meta = _open_file(request, work, tree, backend, durable, looked_ahead)
         except MustLookAhead as look:
             _hold_replays(look.waiter, work, durable)
-            return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree), can_cancel=True)
+            return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree), can_cancel=False)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
         except MustResize as large:
@@ -253,8 +254,8 @@ def _open_file(
         durable = None  # there is nothing to lose, and its name could not be told from the live file's
     clock, share = work.connection.server.runtime.seconds, tree.share
     begun = clock()
-    if begun < share.looks_slow_until and not looked_ahead:
-        raise MustLookAhead(look_ahead(work, backend, path, False))
+    if begun < share.looks_slow_until and not looked_ahead and len(work.connection.pending) < MAX_PENDING:
+        raise MustLookAhead(look_ahead(work, backend, path))
     try:
         for _ in range(_TRIES):
             try:
@@ -266,7 +267,7 @@ def _open_file(
                     raise
     finally:
         ended = clock()
-        if ended - begun > SLOW:
+        if ended - begun > SLOW and not looked_ahead:  # a thread was just there: whatever it is, it is not the disk
             found_slow(share, ended)
     raise StatusError(status.SHARING_VIOLATION)
 

@@ -8,7 +8,7 @@ from smbserver.backend.base import Backend, Located
 from smbserver.commands.apple_double import doubles_of_directory, first
 from smbserver.commands.apple_entries import apple_entries
 from smbserver.commands.posix_info import posix_entries
-from smbserver.commands.slow_looks import SLOW, found_slow, look_ahead
+from smbserver.commands.slow_looks import SLOW, found_slow, look_ahead, look_at_entries
 from smbserver.commands.visible_entries import visible_entries
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import Reply, Work
@@ -24,6 +24,7 @@ from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, POSIX, WIT
 
 MAX_BATCH: Final = 256 * 1024  # of one reply, whatever its client has room for
 SLICE: Final = 64  # entries looked at before the other clients have their turn: some two milliseconds
+FIRST_LOOK: Final = 256  # entries that a thread looks at first, where that is slow
 _CLOCKED: Final = 8  # of them, between two looks at the clock: each may be on a slow disk
 
 
@@ -43,7 +44,7 @@ def _begins(request: wire.QueryDirectoryRequest, opened: Open) -> bool:
 
 
 def _query(
-    request: wire.QueryDirectoryRequest, work: Work, opened: Open, looked_ahead: bool = False
+    request: wire.QueryDirectoryRequest, work: Work, opened: Open, looked: bool = False
 ) -> Reply | Pending[None]:
     if not opened.handle.is_directory:
         raise StatusError(status.NOT_SUPPORTED if request.flags & wire.REOPEN else status.INVALID_PARAMETER)
@@ -60,15 +61,19 @@ def _query(
     work.check_charge(room)
     if opened.is_closed:  # while this one waited
         raise StatusError(status.FILE_CLOSED)
+    if opened.looking is not None:  # for the request before
+        return Pending(opened.looking, lambda _: _query(request, work, opened), can_cancel=False)
     if opened.cursor is not None and opened.cursor.is_in_use:  # by the request before, which makes a pause
         return Pending(work.connection.server.runtime.turn(), lambda _: _query(request, work, opened), can_cancel=False)
-    if opened.looking is not None or (not looked_ahead and _is_slow(request, opened, work)):
-        return Pending(_look(request, opened, work), lambda _: _query(request, work, opened, True), can_cancel=False)
+    if not looked and _is_slow(work, opened):
+        name = _only_name(request, opened)
+        if name:
+            looking = _look(opened, look_ahead(work, opened.backend, (*opened.path, name)))
+            return Pending(looking, lambda _: _query(request, work, opened, True), can_cancel=False)
     cursor = _cursor(request, opened, work)
-    cursor.looked_ahead |= looked_ahead
     entries = EntryList(request.file_information_class, min(room, MAX_BATCH))
     single = request.flags & wire.RETURN_SINGLE_ENTRY != 0
-    if _fill(entries, cursor, single, work, opened):
+    if not _must_look(cursor, work, opened) and _fill(entries, cursor, single, work, opened):
         return _reply(work, opened, cursor, entries)
     filled = _fill_with_pauses(entries, cursor, single, work, opened)
     return Pending(filled, lambda _: _reply(work, opened, cursor, entries), can_cancel=False)
@@ -107,38 +112,40 @@ def _fill_with_pauses(entries: EntryList, cursor: Cursor, single: bool, work: Wo
 
 
 def _pause(cursor: Cursor, work: Work, opened: Open) -> Waiter[None]:
-    """Until the others have had their turn; where it turned out to be slow, until a thread has looked at the rest."""
-    runtime = work.connection.server.runtime
-    if cursor.looked_ahead or runtime.seconds() >= opened.tree.share.looks_slow_until:
-        return runtime.turn()
-    cursor.looked_ahead = True
-    return look_ahead(work, opened.backend, opened.path, True)
+    """Until the others have had their turn; where the disk is slow, until a thread has looked at what comes next."""
+    if not _must_look(cursor, work, opened):
+        return work.connection.server.runtime.turn()
+    start, count = cursor.looked, max(FIRST_LOOK, cursor.looked)  # twice as many each time: each begins at the first
+    cursor.looked += count
+    return _look(opened, look_at_entries(work, opened.backend, opened.path, start, count))
 
 
-def _is_slow(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> bool:
-    """Whether a thread should look at what this listing will give before the loop does."""
-    if work.connection.server.runtime.seconds() >= opened.tree.share.looks_slow_until:
-        return False
-    cursor = opened.cursor
-    return cursor is None or not cursor.looked_ahead or request.flags & (wire.RESTART_SCANS | wire.REOPEN) != 0
+def _is_slow(work: Work, opened: Open) -> bool:
+    return work.connection.server.runtime.seconds() < opened.tree.share.looks_slow_until
 
 
-def _look(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Waiter[None]:
-    """For who comes while a thread looks already, the same: they go on in the order they came."""
-    if opened.looking is not None:
-        return opened.looking
+def _must_look(cursor: Cursor, work: Work, opened: Open) -> bool:
+    """Whether a thread should look at the next entries before the loop does."""
+    return cursor.seen + SLICE > cursor.looked and _is_slow(work, opened) and names.has_wildcard(opened.pattern_text)
+
+
+def _only_name(request: wire.QueryDirectoryRequest, opened: Open) -> str:
+    """The one name that a listing which begins with this request looks for; "" for any other request."""
+    if opened.cursor is not None and not request.flags & (wire.RESTART_SCANS | wire.REOPEN):
+        return ""
     text = request.pattern or opened.pattern_text
-    if names.has_wildcard(text) or text in (".", ".."):
-        looking = look_ahead(work, opened.backend, opened.path, True)
-    else:
-        looking = look_ahead(work, opened.backend, (*opened.path, text), False)
+    return "" if names.has_wildcard(text) or text in (".", "..") else text
+
+
+def _look(opened: Open, looking: Waiter[None]) -> Waiter[None]:
+    """Who comes for this listing meanwhile waits for the same, and goes on behind who waits already."""
+
+    def done(_: object) -> None:
+        opened.looking = None
+
     opened.looking = looking
-    looking.when_done(lambda _: _looked(opened))
+    looking.when_done(done)
     return looking
-
-
-def _looked(opened: Open) -> None:
-    opened.looking = None
 
 
 def _reply(work: Work, opened: Open, cursor: Cursor, entries: EntryList) -> Reply:
@@ -234,6 +241,7 @@ def _fill(entries: EntryList, cursor: Cursor, single: bool, work: Work, opened: 
             entry = next(found, None)
             if entry is None:
                 return True
+            cursor.seen += 1
             if not pattern.matches(entry[0]):
                 continue
         else:

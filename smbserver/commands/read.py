@@ -19,11 +19,12 @@ TAIL_FROM: Final = 128 * 1024  # below, the copy is cheaper than the calls that 
 WHOLE_FROM: Final = 384 * 1024  # below, what is to be signed or sealed is joined for less than two views cost
 
 ReadBetween = Callable[[int, int, int, int], bytearray | None]  # see PosixHandle.read_between
+_Ahead = tuple[bytearray | None, bytes | bytearray]  # all of it with room around, or what there is
 
 
 def read(
     request: wire.ReadRequest, work: Work
-) -> Reply | Pending[bytes | bytearray] | Pending[bytearray | None] | Pending[Message]:
+) -> Reply | Pending[bytes | bytearray] | Pending[_Ahead] | Pending[Message]:
     """Bytes from the cache at once; from a disk by way of a thread; from a pipe when there are some."""
     opened = work.need_open()
     length, offset = request.length, request.offset
@@ -51,7 +52,7 @@ def read(
     return _reply(opened, data, offset, length, request.minimum_count)
 
 
-def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | Pending[bytearray | None] | None:
+def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | Pending[_Ahead] | None:
     """What needs no copy: sent from the file, or read in one piece with the header that is signed or sealed with it."""
     length, offset = request.length, request.offset
     if work.connection.answers_plainly(work):
@@ -60,48 +61,46 @@ def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | 
             return _reply_from_file(opened, *found, offset)
         return None
     read_between: ReadBetween | None = getattr(opened.handle, "read_between", None)
-    if read_between is None or length < WHOLE_FROM or work.connection.distort is not None:
+    if read_between is None or not WHOLE_FROM <= length >= request.minimum_count or work.connection.distort is not None:
         return None
     if opened.tree.share.behind < MAX_AHEAD and work.others_wait():
         return _read_ahead(request, work, opened, read_between)
-    return _whole(opened, read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM), request)
+    buffer = read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM)
+    return None if buffer is None else _whole(opened, buffer, request)
 
 
-def _whole(opened: Open, buffer: bytearray | None, request: wire.ReadRequest) -> Reply | None:
-    """The reply in one piece, if everything was there."""
+def _whole(opened: Open, buffer: bytearray, request: wire.ReadRequest) -> Reply:
+    """The reply in one piece, when everything was there."""
     length = request.length
-    if buffer is None or length < request.minimum_count:
-        return None
     opened.position = request.offset + length
     whole = memoryview(buffer)
     whole[header.SIZE : wire.DATA_OFFSET] = wire.encode_response(length)
     return Reply([whole[header.SIZE : wire.DATA_OFFSET + length]], whole=whole)
 
 
-def _read_ahead(
-    request: wire.ReadRequest, work: Work, opened: Open, read_between: ReadBetween
-) -> Pending[bytearray | None]:
+def _read_ahead(request: wire.ReadRequest, work: Work, opened: Open, read_between: ReadBetween) -> Pending[_Ahead]:
     """By a thread, one READ of an open at a time, while the loop signs and sends what was read before.
 
     The last of a burst is read by the loop, perhaps before them: waiting in line it would cost half of what the thread
-    gains (transcript 0042). The thread reads what is cached; for all else, as the end of the file, one that may wait
-    looks again.
+    gains (transcript 0042).
     """
-    length, offset, share = request.length, request.offset, opened.tree.share
+    length, offset, handle, share = request.length, request.offset, opened.handle, opened.tree.share
 
-    def reply(buffer: bytearray | None) -> Reply | Pending[bytes | bytearray]:
-        whole = _whole(opened, buffer, request)
-        if whole is not None:
-            return whole
-        if opened.is_closed:
-            raise StatusError(status.FILE_CLOSED)
-        return _read_in_thread(request, work, opened)
+    def read_it() -> _Ahead:
+        buffer = read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM)
+        return buffer, b"" if buffer is not None else handle.read_blocking(length, offset)
+
+    def reply(found: _Ahead) -> Reply:
+        buffer, data = found
+        if buffer is not None:
+            return _whole(opened, buffer, request)
+        return _reply(opened, data, offset, length, request.minimum_count)
 
     def done(_: object) -> None:
         share.behind -= length
 
     share.behind += length
-    pending = work.offload(lambda: read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM), reply, opened)
+    pending = work.offload(read_it, reply, opened)
     pending.waiter.when_done(done)
     return pending
 

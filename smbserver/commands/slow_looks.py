@@ -1,7 +1,7 @@
 """Names on a slow disk: a thread looks first, and what the loop looks at then is in memory (transcript 0045)."""
 
+import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Final
 
 from smbserver.backend.base import Backend
@@ -10,11 +10,13 @@ from smbserver.nt.names import Path
 from smbserver.objects.share import Share
 from smbserver.waiter import Waiter
 
+log = logging.getLogger(__name__)
+
 # Seconds that a look into the cache never takes, and a seek or two of a disk does. After one all looks of the share are
-# slow for a while, and so on as long as threads find it so.
+# slow for a while, and so on as long as threads find it so or are at it for long.
 SLOW: Final = 0.01
 _SLOW_FOR: Final = 1.0
-_CACHED: Final = 100e-6  # seconds; more than one of many names takes that are all in the cache
+_CACHED: Final = 200e-6  # seconds; more than one of many names takes that are all in the cache, eight threads at it
 
 
 class MustLookAhead(Exception):
@@ -24,29 +26,50 @@ class MustLookAhead(Exception):
         self.waiter = waiter
 
 
-def found_slow(share: Share, ended: float) -> None:
-    """Note that a look has taken longer than SLOW, which ended at this time of the runtime's clock."""
-    share.looks_slow_until = ended + _SLOW_FOR
+def found_slow(share: Share, now: float) -> None:
+    """Note at this time of the runtime's clock that the loop itself has looked for longer than SLOW."""
+    share.looks_slow_until = now + _SLOW_FOR
 
 
-def look_ahead(work: Work, backend: Backend, path: Path, entries: bool) -> Waiter[None]:
-    """Have a thread look at a path, and at the entries of the directory there if `entries`."""
-    share, clock = work.need_tree().share, work.connection.server.runtime.seconds
-
-    def look() -> bool:
-        begun = clock()
-        names = backend.look_ahead(path, entries)
-        return clock() - begun > SLOW + names * _CACHED
-
-    told: Waiter[None] = Waiter()
-    work.in_thread(look).when_done(partial(_looked, share, clock, told))
-    return told
+def look_ahead(work: Work, backend: Backend, path: Path) -> Waiter[None]:
+    """Have a thread look at a path. The waiter always resolves, whatever the thread has met."""
+    return _Look(work, lambda: backend.look_ahead(path), "names").told
 
 
-def _looked(share: Share, clock: Callable[[], float], told: Waiter[None], looked: Waiter[bool]) -> None:
-    if looked.cancelled:  # the server ends
-        told.cancel()
-        return
-    if looked.result():
-        found_slow(share, clock())
-    told.resolve(None)
+def look_at_entries(work: Work, backend: Backend, path: Path, start: int, count: int) -> Waiter[None]:
+    """Likewise, at some of the entries of a directory."""
+    return _Look(work, lambda: backend.look_at_entries(path, start, count), "entries").told
+
+
+class _Look:
+    """One look. Each kind has threads of its own: who reads or flushes waits for no look, an open for no listing."""
+
+    def __init__(self, work: Work, look: Callable[[], int], kind: str) -> None:
+        self.told: Waiter[None] = Waiter()
+        self._share = share = work.need_tree().share
+        self._runtime = runtime = work.connection.server.runtime
+        clock = runtime.seconds
+
+        def timed() -> bool:
+            begun = clock()
+            looked = look()
+            return clock() - begun > SLOW + looked * _CACHED
+
+        self._stop = runtime.later(_SLOW_FOR / 2, self._still)
+        runtime.offload(timed, (share, kind), work.connection).when_done(self._done)
+
+    def _still(self) -> None:
+        found_slow(self._share, self._runtime.seconds())
+        self._stop = self._runtime.later(_SLOW_FOR / 2, self._still)
+
+    def _done(self, looked: Waiter[bool]) -> None:
+        self._stop()
+        if looked.cancelled:  # the server ends
+            self.told.cancel()
+            return
+        try:
+            if looked.result():
+                found_slow(self._share, self._runtime.seconds())
+        except Exception:  # the loop will meet it, and answer
+            log.debug("a look ahead failed", exc_info=True)
+        self.told.resolve(None)

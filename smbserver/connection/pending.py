@@ -23,7 +23,7 @@ class Pending(Generic[T]):
     def __init__(
         self,
         waiter: Waiter[T],
-        finish: "Callable[[T], Reply | Pending[None] | Pending[Reply] | Pending[bytes | bytearray]]",
+        finish: "Callable[[T], Reply | Pending[None] | Pending[Reply]]",
         can_cancel: bool,
         may_never_end: bool = False,
         stop: Callable[[], None] | None = None,

@@ -210,9 +210,7 @@ class Work:
         more_waits = self.connection.more_waits
         return more_waits is not None and more_waits()
 
-    def offload(
-        self, call: Callable[[], T], finish: "Callable[[T], Reply | Pending[bytes | bytearray]]", line: object = None
-    ) -> "Pending[T]":
+    def offload(self, call: Callable[[], T], finish: Callable[[T], Reply], line: object = None) -> "Pending[T]":
         """Run a blocking call on the open's handle in a thread; the handle stays open until it is done."""
         opened = self.need_open()
         opened.hold()

@@ -45,10 +45,11 @@ _RESOURCE: Final = fold(AFP_RESOURCE)
 
 class Cursor:
     """Where a directory enumeration stands. `waiting` is an entry that did not fit into the last reply; `is_in_use`
-    says that a reply is being made, with pauses for other clients.
+    says that a reply is being made, with pauses for other clients. `seen` entries were given by the directory, and at
+    `looked` of them a thread has looked before.
     """
 
-    __slots__ = ("entries", "is_in_use", "looked_ahead", "pattern", "started", "waiting")
+    __slots__ = ("entries", "is_in_use", "looked", "pattern", "seen", "started", "waiting")
 
     def __init__(self, entries: Iterator[tuple[str, Metadata]], pattern: Pattern) -> None:
         self.entries = entries
@@ -56,7 +57,8 @@ class Cursor:
         self.waiting: tuple[str, Metadata] | None = None
         self.started = False
         self.is_in_use = False
-        self.looked_ahead = False  # a thread has looked at all entries
+        self.seen = 0
+        self.looked = 0
 
     def end(self) -> None:
         """There is nothing more, and the generator gives back the descriptor it has."""

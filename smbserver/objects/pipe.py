@@ -279,7 +279,11 @@ class PipeStore:
         """Pipes are not listed by name."""
         return False
 
-    def look_ahead(self, path: Path, entries: bool) -> int:
+    def look_ahead(self, path: Path) -> int:
+        """There is nothing to wait for."""
+        return 0
+
+    def look_at_entries(self, path: Path, start: int, count: int) -> int:
         """There is nothing to wait for."""
         return 0
 

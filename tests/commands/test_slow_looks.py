@@ -21,8 +21,10 @@ from conformance.client.protocol import (
 )
 from conformance.client.session import File, Tree
 from smbserver.backend.base import Backend, Handle, Located
+from smbserver.commands import create as create_command
 from smbserver.commands.query_directory import SLICE
 from smbserver.nt import names, status
+from smbserver.waiter import Waiter
 from tests.harness import FILETIME_SECOND, World
 
 SEEK = FILETIME_SECOND // 50  # longer than SLOW
@@ -40,8 +42,8 @@ class SlowHandle:
 
     def scan(self, owned: bool = False) -> Iterator[object]:
         """As the handle's own, each entry late unless a thread has looked."""
-        for entry in self._handle.scan(owned):
-            if self._path not in self._disk.listed:
+        for number, entry in enumerate(self._handle.scan(owned)):
+            if number >= self._disk.listed.get(self._path, 0):
                 self._disk.loop_waits((*self._path, entry[0]))
             yield entry
 
@@ -55,7 +57,11 @@ class SlowDisk:
         self._backend, self._world = backend, world
         world.shares[0].backend = cast(Backend, self)
         self.cached: set[names.Path] = set()
-        self.listed: set[names.Path] = set()
+        self.listed: dict[names.Path, int] = {}
+        """To which of their entries threads have looked."""
+        self.is_broken = False
+        self.is_busy = False
+        """The loop takes long whatever was looked at."""
         self.waited: list[names.Path] = []
         """What the loop waited for."""
 
@@ -69,19 +75,27 @@ class SlowDisk:
 
     def locate(self, path: names.Path, *more: Any, **named: Any) -> Located:  # noqa: ANN401 - as it came
         """See `backend.base.Backend`."""
-        if path not in self.cached:
+        if path not in self.cached or self.is_busy:
             self.cached.add(path)
             self.loop_waits(path)
         return self._backend.locate(path, *more, **named)
 
-    def look_ahead(self, path: names.Path, entries: bool) -> int:
+    def look_ahead(self, path: names.Path) -> int:
         """See `backend.base.Backend`."""
-        if path not in self.cached or (entries and path not in self.listed):
+        if self.is_broken:
+            raise PermissionError("who looks may not")
+        if path not in self.cached:
             self._world.runtime.time += SEEK
         self.cached.add(path)
-        if entries:
-            self.listed.add(path)
-        return self._backend.look_ahead(path, entries)
+        return self._backend.look_ahead(path)
+
+    def look_at_entries(self, path: names.Path, start: int, count: int) -> int:
+        """See `backend.base.Backend`."""
+        if self.is_broken:
+            raise PermissionError("who looks may not")
+        self._world.runtime.time += count * SEEK
+        self.listed[path] = start + count
+        return self._backend.look_at_entries(path, start, count)
 
     def open(self, located: Located, read: bool, write: bool) -> Handle:
         """See `backend.base.Backend`."""
@@ -198,13 +212,78 @@ def test_in_a_compound(world: World, disk: SlowDisk) -> None:
     assert commands.decode_read(replies[1]) == b"cold"
 
 
-def test_cancelled(world: World, disk: SlowDisk) -> None:
+def test_cancelled_it_is_opened_all_the_same(world: World, disk: SlowDisk) -> None:
+    """Else a client could leave looks behind without end."""
     tree = world.tree()
     message = asked(tree, "cold")
     tree.session.connection.cancel(message)
-    assert code(tree, message) == status.CANCELLED
     world.runtime.run_offloaded()
-    assert len(world.state.files) == 0
+    answered(tree, message).close()
+
+
+def test_too_many_at_a_time_are_looked_at_by_the_loop(
+    world: World, disk: SlowDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(create_command, "MAX_PENDING", 1)
+    tree = world.tree()
+    message = asked(tree, "cold")
+    tree.open("other").close()
+    assert disk.waited == [("other",)]
+    world.runtime.run_offloaded()
+    answered(tree, message).close()
+
+
+def test_what_takes_long_behind_a_look_is_not_the_disk(world: World, disk: SlowDisk) -> None:
+    """Else a busy server would find its disk slow for ever."""
+    disk.is_busy = True
+    disk.cached |= {("cold",), ("other",)}
+    tree = world.tree()
+    until = world.shares[0].looks_slow_until
+    message = asked(tree, "cold")
+    world.runtime.run_offloaded()
+    answered(tree, message).close()
+    assert world.shares[0].looks_slow_until == until
+
+
+def test_as_long_as_a_thread_looks_it_is_slow(world: World, disk: SlowDisk) -> None:
+    tree = world.tree()
+    first = asked(tree, "cold")
+    for _ in range(10):
+        world.runtime.advance(0.5)
+    second = asked(tree, "other")
+    assert world.runtime.offloaded == 2
+    world.runtime.run_offloaded()
+    for message in (first, second):
+        answered(tree, message).close()
+    assert disk.waited == []
+
+
+def test_a_look_that_fails(world: World, disk: SlowDisk) -> None:
+    disk.is_broken = True
+    tree = world.tree()
+    message = asked(tree, "cold")
+    world.runtime.run_offloaded()
+    answered(tree, message).close()
+    assert disk.waited == [("cold",)]
+
+
+def test_reads_wait_for_no_look_and_opens_for_no_listing(
+    world: World, disk: SlowDisk, folder: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores: list[object] = []
+    offload = world.runtime.offload
+
+    # Any: whatever the call gives.
+    def seen(call: Callable[[], Any], store: object = None, client: object = None, line: object = None) -> Waiter[Any]:
+        stores.append(store)
+        return offload(call, store, client, line)
+
+    monkeypatch.setattr(world.runtime, "offload", seen)
+    tree = world.tree()
+    listing(opened(tree))
+    tree.create("new").flush()
+    share = world.shares[0]
+    assert set(stores) - {None} == {(share, "names"), (share, "entries"), share}
 
 
 def test_a_replay_meanwhile_is_told_to_come_again(world: World, disk: SlowDisk) -> None:
@@ -287,11 +366,44 @@ def test_one_name(world: World, disk: SlowDisk, folder: set[str]) -> None:
     file = opened(world.tree())
     assert listing(file, "007") == ["007"]
     assert disk.waited == []
-    assert disk.listed == set()
+    assert disk.listed == {}
 
 
-def query(file: File, flags: int = 0) -> int:
-    return file.tree.submit(queries.query_directory(file.file_id, length=2048, flags=flags))
+def test_one_name_and_then_all(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    """That a thread has looked at the one says nothing of the others."""
+    tree = world.tree()
+    file = opened(tree)
+    world.runtime.hold_offloaded = True
+    messages = [query(file, pattern="007"), query(file, queries.REOPEN)]
+    assert all(waits(tree, message) for message in messages)
+    world.runtime.run_offloaded()
+    assert [code(tree, message) for message in messages] == [0, 0]
+    assert disk.waited == []
+
+
+def test_a_listing_whose_looks_fail(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    file = opened(world.tree())
+    disk.is_broken = True
+    assert set(listing(file)) == folder
+
+
+def query(file: File, flags: int = 0, pattern: str = "*") -> int:
+    return file.tree.submit(queries.query_directory(file.file_id, length=2048, flags=flags, pattern=pattern))
+
+
+def test_who_waits_for_a_look_takes_no_turns(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    """Of a listing that has found out in its middle."""
+    tree = world.tree()
+    file = opened(tree)
+    world.runtime.advance(5)
+    world.runtime.hold_offloaded = True
+    messages = [query(file, queries.RESTART_SCANS)]
+    turns = world.runtime.turns
+    messages.append(query(file))
+    assert world.runtime.turns == turns
+    assert world.runtime.offloaded == 1
+    world.runtime.run_offloaded()
+    assert [code(tree, message) for message in messages] == [0, 0]
 
 
 def test_requests_that_come_meanwhile_go_on_in_their_order(world: World, disk: SlowDisk, folder: set[str]) -> None:
@@ -316,6 +428,17 @@ def test_closed_meanwhile(world: World, disk: SlowDisk, folder: set[str]) -> Non
     file = opened(tree)
     world.runtime.hold_offloaded = True
     message = query(file)
+    file.close()
+    world.runtime.run_offloaded()
+    assert code(tree, message) == 0
+    assert len(world.state.files) == 0
+
+
+def test_closed_while_one_name_is_looked_at(world: World, disk: SlowDisk, folder: set[str]) -> None:
+    tree = world.tree()
+    file = opened(tree)
+    world.runtime.hold_offloaded = True
+    message = query(file, pattern="007")
     file.close()
     world.runtime.run_offloaded()
     assert code(tree, message) == status.FILE_CLOSED

@@ -42,6 +42,12 @@ class NameCache:
             self._known.move_to_end(identity)
         return known.find(name, composed)
 
+    def knows(self, directory: int) -> bool:
+        """Whether `find` need not read the directory. For threads too: one look into a dict."""
+        state = os.fstat(directory)
+        known = self._known.get((state.st_dev, state.st_ino))
+        return known is not None and known.changed_ns == state.st_mtime_ns
+
     def gone(self, directory: int, name: str) -> tuple[str, int] | None:
         """The long name, on disk and free, that `name` was short for, and until when, in Unix nanoseconds."""
         state = os.fstat(directory)

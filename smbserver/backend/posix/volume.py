@@ -23,7 +23,7 @@ from smbserver.backend.posix.handle import PosixHandle
 from smbserver.backend.posix.link_handle import link_metadata
 from smbserver.backend.posix.links import PosixLinks
 from smbserver.backend.posix.located import PosixLocated, free_place
-from smbserver.backend.posix.look_ahead import look_ahead
+from smbserver.backend.posix.look_ahead import look_ahead, look_at_entries
 from smbserver.backend.posix.name_cache import NameCache
 from smbserver.backend.posix.name_changes import NameChanges
 from smbserver.backend.posix.resolve import Resolver
@@ -154,9 +154,13 @@ class PosixBackend:
             raise
         return located
 
-    def look_ahead(self, path: Path, entries: bool) -> int:
+    def look_ahead(self, path: Path) -> int:
+        """With descriptors of its own; of the loop's objects the thread only asks the cache what it knows."""
+        return look_ahead(self._root, path, self._cache.knows)
+
+    def look_at_entries(self, path: Path, start: int, count: int) -> int:
         """With descriptors of its own."""
-        return look_ahead(self._root, path, entries)
+        return look_at_entries(self._root, path, start, count)
 
     def _locate_root(self) -> PosixLocated:
         located = PosixLocated(os.dup(self._root), (), ".", ".", self._acls)
