@@ -57,16 +57,20 @@ class IoThreads:
         self._stores: dict[object, _Store] = {}
         self._done: deque[_Job] = deque()
         self._is_told = False  # the loop will look into `_done`
+        self._is_closed = False
 
     def submit(self, call: Callable[[], T], store: object, client: object, line: object = None) -> Waiter[T]:
         """Run a call in a thread of the store when it is this client's turn; the waiter resolves on the loop.
 
         Calls with the same `line` run one after the other as they were submitted, and resolve in that order.
         """
+        waiter: Waiter[T] = Waiter()
+        if self._is_closed:
+            waiter.cancel()
+            return waiter
         threads = self._stores.get(store)
         if threads is None:
             threads = self._stores[store] = _Store()
-        waiter: Waiter[T] = Waiter()
         job = _Job(call, waiter, client)
         job.store = threads
         if line is not None:
@@ -160,7 +164,8 @@ class IoThreads:
             store.running -= 1
 
     def close(self, wait: bool) -> None:
-        """End the threads, and cancel what has not begun; `wait` False leaves one that is stuck behind."""
+        """End the threads, and cancel what has not begun or comes later; `wait` False leaves one that is stuck."""
+        self._is_closed = True
         stores, self._stores = self._stores, {}
         for store in stores.values():
             for jobs in (*store.waiting.values(), *store.lines.values()):

@@ -172,3 +172,14 @@ def test_errors_and_the_end() -> None:
             await settled(waiter)
 
     asyncio.run(scene())
+
+
+def test_what_comes_behind_the_end_is_cancelled_and_begins_no_thread() -> None:
+    async def scene() -> None:
+        threads = IoThreads(asyncio.get_running_loop())
+        threads.close(wait=True)
+        before = threading.active_count()
+        assert threads.submit(lambda: "late", "disk", "a client").cancelled
+        assert threading.active_count() == before
+
+    asyncio.run(scene())

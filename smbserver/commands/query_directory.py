@@ -25,6 +25,7 @@ from smbserver.wire.directory_info import CLASSES, ID_BOTH_DIRECTORY, POSIX, WIT
 MAX_BATCH: Final = 256 * 1024  # of one reply, whatever its client has room for
 SLICE: Final = 64  # entries looked at before the other clients have their turn: some two milliseconds
 FIRST_LOOK: Final = 256  # entries that a thread looks at first, where that is slow
+MOST_LOOKED_AT: Final = 1024  # and at a time
 _CLOCKED: Final = 8  # of them, between two looks at the clock: each may be on a slow disk
 
 
@@ -89,9 +90,11 @@ def _fill_with_pauses(entries: EntryList, cursor: Cursor, single: bool, work: Wo
     cursor.is_in_use = True
     opened.hold()
 
-    def slice_(_: object) -> None:
+    def slice_(pause: Waiter[None]) -> None:
         failure: Exception | None = None
         try:
+            if pause.cancelled or (opened.is_closed and not work.need_session().trees):
+                raise StatusError(status.FILE_CLOSED)  # the server ends, or nobody is there to be told
             with acting or nullcontext():  # as the handler had begun
                 if not _fill(entries, cursor, single, work, opened):
                     _pause(cursor, work, opened).when_done(slice_)
@@ -115,7 +118,8 @@ def _pause(cursor: Cursor, work: Work, opened: Open) -> Waiter[None]:
     """Until the others have had their turn; where the disk is slow, until a thread has looked at what comes next."""
     if not _must_look(cursor, work, opened):
         return work.connection.server.runtime.turn()
-    start, count = cursor.looked, max(FIRST_LOOK, cursor.looked)  # twice as many each time: each begins at the first
+    # More each time, for each begins at the first; but others wait for a thread.
+    start, count = cursor.looked, min(max(FIRST_LOOK, cursor.looked), MOST_LOOKED_AT)
     cursor.looked += count
     return _look(opened, look_at_entries(work, opened.backend, opened.path, start, count))
 
@@ -126,7 +130,12 @@ def _is_slow(work: Work, opened: Open) -> bool:
 
 def _must_look(cursor: Cursor, work: Work, opened: Open) -> bool:
     """Whether a thread should look at the next entries before the loop does."""
-    return cursor.seen + SLICE > cursor.looked and _is_slow(work, opened) and names.has_wildcard(opened.pattern_text)
+    return cursor.seen + SLICE > cursor.looked and _is_slow(work, opened) and _is_walk(opened.pattern_text)
+
+
+def _is_walk(pattern: str) -> bool:
+    """Whether all entries are looked at for this pattern, and not one name."""
+    return names.has_wildcard(pattern) or pattern in (".", "..")
 
 
 def _only_name(request: wire.QueryDirectoryRequest, opened: Open) -> str:
@@ -134,7 +143,7 @@ def _only_name(request: wire.QueryDirectoryRequest, opened: Open) -> str:
     if opened.cursor is not None and not request.flags & (wire.RESTART_SCANS | wire.REOPEN):
         return ""
     text = request.pattern or opened.pattern_text
-    return "" if names.has_wildcard(text) or text in (".", "..") else text
+    return "" if _is_walk(text) else text
 
 
 def _look(opened: Open, looking: Waiter[None]) -> Waiter[None]:
@@ -189,7 +198,7 @@ def _cursor(request: wire.QueryDirectoryRequest, opened: Open, work: Work) -> Cu
 def _entries(opened: Open, info_class: int) -> Iterator[tuple[str, Metadata]]:
     """A pattern without wildcards is one lookup, not a walk through the directory."""
     text = opened.pattern_text
-    if names.has_wildcard(text) or text in (".", ".."):
+    if _is_walk(text):
         return opened.handle.scan(opened.is_posix)
     try:
         if opened.is_posix:
@@ -234,7 +243,8 @@ def _fill(entries: EntryList, cursor: Cursor, single: bool, work: Work, opened: 
     begun = clock()
     for number in range(1, SLICE + 1):
         if number % _CLOCKED == 0 and (ended := clock()) - begun > SLOW:
-            found_slow(opened.tree.share, ended)
+            if cursor.seen > cursor.looked:  # else a thread was just there: whatever it is, it is not the disk
+                found_slow(opened.tree.share, ended)
             return False
         entry = cursor.waiting
         if entry is None:

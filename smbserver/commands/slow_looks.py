@@ -32,31 +32,44 @@ def found_slow(share: Share, now: float) -> None:
 
 
 def look_ahead(work: Work, backend: Backend, path: Path) -> Waiter[None]:
-    """Have a thread look at a path. The waiter always resolves, whatever the thread has met."""
-    return _Look(work, lambda: backend.look_ahead(path), "names").told
+    """Have a thread look at a path. The waiter resolves whatever that has met; it is cancelled when the server ends."""
+    clock = work.connection.server.runtime.seconds
+
+    def look() -> bool:
+        begun = clock()
+        looked = backend.look_ahead(path)
+        return clock() - begun > SLOW + looked * _CACHED
+
+    return _Look(work, look, "names").told
 
 
 def look_at_entries(work: Work, backend: Backend, path: Path, start: int, count: int) -> Waiter[None]:
     """Likewise, at some of the entries of a directory."""
-    return _Look(work, lambda: backend.look_at_entries(path, start, count), "entries").told
+
+    def look() -> bool:
+        backend.look_at_entries(path, start, count)
+        return False  # many names take long in the cache too, the more so while the loop works
+
+    return _Look(work, look, "entries").told
 
 
 class _Look:
-    """One look. Each kind has threads of its own: who reads or flushes waits for no look, an open for no listing."""
+    """One look, which says whether it was slow.
 
-    def __init__(self, work: Work, look: Callable[[], int], kind: str) -> None:
+    Each kind has threads of its own: who reads or flushes waits for no look, an open for no listing.
+    """
+
+    def __init__(self, work: Work, look: Callable[[], bool], kind: str) -> None:
         self.told: Waiter[None] = Waiter()
         self._share = share = work.need_tree().share
-        self._runtime = runtime = work.connection.server.runtime
-        clock = runtime.seconds
+        connection = work.connection
+        self._runtime = runtime = connection.server.runtime
 
-        def timed() -> bool:
-            begun = clock()
-            looked = look()
-            return clock() - begun > SLOW + looked * _CACHED
+        def unless_gone() -> bool:
+            return connection.push is not None and look()
 
         self._stop = runtime.later(_SLOW_FOR / 2, self._still)
-        runtime.offload(timed, (share, kind), work.connection).when_done(self._done)
+        runtime.offload(unless_gone, (share, kind), connection).when_done(self._done)
 
     def _still(self) -> None:
         found_slow(self._share, self._runtime.seconds())

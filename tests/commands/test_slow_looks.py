@@ -22,6 +22,7 @@ from conformance.client.protocol import (
 from conformance.client.session import File, Tree
 from smbserver.backend.base import Backend, Handle, Located
 from smbserver.commands import create as create_command
+from smbserver.commands import query_directory
 from smbserver.commands.query_directory import SLICE
 from smbserver.nt import names, status
 from smbserver.waiter import Waiter
@@ -43,7 +44,7 @@ class SlowHandle:
     def scan(self, owned: bool = False) -> Iterator[object]:
         """As the handle's own, each entry late unless a thread has looked."""
         for number, entry in enumerate(self._handle.scan(owned)):
-            if number >= self._disk.listed.get(self._path, 0):
+            if number >= self._disk.listed.get(self._path, 0) or self._disk.is_busy:
                 self._disk.loop_waits((*self._path, entry[0]))
             yield entry
 
@@ -318,6 +319,7 @@ def test_nobody_is_there_any_more(world: World, disk: SlowDisk, end: Callable[[T
     end(tree)
     world.runtime.run_offloaded()
     assert len(world.state.files) == 0
+    assert (("cold",) in disk.cached) == (end is not cut)
 
 
 # --- listings ---
@@ -360,6 +362,46 @@ def test_a_listing_that_finds_out(world: World, disk: SlowDisk, folder: set[str]
     assert set(found) == folder
     assert len(found) == len(folder)
     assert 0 < len(disk.waited) < 10
+
+
+def test_what_takes_long_behind_a_look_at_entries_is_not_the_disk(
+    world: World, disk: SlowDisk, folder: set[str]
+) -> None:
+    file = opened(world.tree())
+    disk.is_busy = True
+    until = world.shares[0].looks_slow_until
+    assert set(listing(file, length=2048)) == folder
+    assert world.shares[0].looks_slow_until == until
+
+
+@pytest.mark.parametrize("pattern", [".", ".."])
+def test_the_directory_itself_is_looked_for_among_all(
+    world: World, disk: SlowDisk, folder: set[str], pattern: str
+) -> None:
+    assert listing(opened(world.tree()), pattern) == [pattern]
+    assert disk.waited == []
+
+
+def test_looks_grow_to_a_limit_and_end_with_their_client(
+    world: World, disk: SlowDisk, folder: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(query_directory, "FIRST_LOOK", SLICE)
+    monkeypatch.setattr(query_directory, "MOST_LOOKED_AT", 2 * SLICE)
+    for number in range(8 * SLICE):
+        (world.data / "folder" / f"more {number}").touch()
+    tree = world.tree()
+    file = opened(tree)
+    world.runtime.hold_offloaded = True
+    query(file, pattern="zz*")
+    looked = []
+    while disk.listed.get(("folder",), 0) < 6 * SLICE:
+        world.runtime.run_one_offloaded()
+        looked.append(disk.listed[("folder",)] // SLICE)
+    assert sorted(set(looked)) == [1, 2, 4, 6]
+    tree.session.connection.close()
+    world.runtime.run_offloaded()
+    assert disk.listed[("folder",)] <= 8 * SLICE
+    assert len(world.state.files) == 0
 
 
 def test_one_name(world: World, disk: SlowDisk, folder: set[str]) -> None:
