@@ -129,7 +129,8 @@ def create(
             opened, action, meta = _open_file(request, work, tree, backend, durable, looked_ahead)
         except MustLookAhead as look:
             _hold_replays(look.waiter, work, durable)
-            return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree), can_cancel=False)
+            can_replay = durable is not None
+            return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree, can_replay), can_cancel=False)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
         except MustResize as large:
@@ -174,8 +175,12 @@ def _answer_resized(
     return _opened(request, work, tree, durable, large.opened, large.action, meta)
 
 
-def _looked_ahead(asked: wire.CreateRequest, work: Work, tree: Tree) -> Reply | Pending[None] | Pending[Reply]:
+def _looked_ahead(
+    asked: wire.CreateRequest, work: Work, tree: Tree, can_replay: bool
+) -> Reply | Pending[None] | Pending[Reply]:
     check_client(work, tree)
+    if work.connection.push is None and not can_replay:
+        raise StatusError(status.FILE_CLOSED)  # its channel is lost: nobody would ever hear of the open
     return create(asked, work, True)
 
 

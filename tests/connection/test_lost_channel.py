@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conformance.client import commands
+from conformance.client.contexts import Context, durable_v2
 from conformance.client.protocol import GENERIC_READ, OPEN_IF, OPLOCK_BATCH
 from conformance.client.session import Session
 from smbserver.objects.session import Session as ServerSession
@@ -46,6 +47,21 @@ def test_it_goes_on_for_the_other_channel(world: World, waiting: Session) -> Non
     world.runtime.advance(BREAK_TIMEOUT)
     assert len(session.opens) == 1
     assert not session.lost_channels
+
+
+@pytest.mark.parametrize("contexts", [(), (durable_v2(b"g" * 16),)])
+def test_one_that_a_thread_looks_for_goes_on_if_it_can_be_replayed(world: World, contexts: tuple[Context, ...]) -> None:
+    tree = world.tree()
+    add_channel(world, tree.session)
+    session = on_server(world, tree.session)
+    world.shares[0].looks_slow_until = world.runtime.seconds() + 1
+    world.runtime.hold_offloaded = True
+    tree.submit(
+        commands.create("file", access=GENERIC_READ, disposition=OPEN_IF, oplock=OPLOCK_BATCH, contexts=contexts)
+    )
+    tree.session.connection.close()
+    world.runtime.run_offloaded()
+    assert len(session.opens) == len(contexts)
 
 
 def test_it_ends_with_the_last_channel(world: World, waiting: Session) -> None:
