@@ -40,8 +40,11 @@ PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin",
 BENCH_WORDS = ("--rounds", "1", "--seconds", "0.2", "--mib", "64", "--servers", "ours", "--modes", "plain,encrypted")
 # Every test stands alone, so they can be shared out. Each process collects all of them: more than four gain little.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
-# What the compiled build needs beyond Python; only the full matrix makes one.
-COMPILER_PACKAGES = {"cc": "gcc", "python3-config": "python3-dev"}
+# smbd keeps streams as we do with this module, which Debian only recommends beside it.
+SMBD_MODULE = "samba/vfs/streams_xattr.so"
+# What only the full matrix needs: the other server's module, and for the compiled build a compiler.
+FULL_PACKAGES = {SMBD_MODULE: "samba-vfs-modules", "cc": "gcc", "python3-config": "python3-dev"}
+LIBRARIES = Path("/usr/lib")  # where modules are, below it or one folder further down
 PURE_VARIABLE = "SMBSERVER_PURE"  # as in smbserver.compile.current: the sources run, even where there is a build
 STEP_SECONDS = 3600  # a step that takes longer hangs; the full conformance matrix needs some minutes
 STOP_SECONDS = 10  # what a stopped step gets to take its own servers down
@@ -59,7 +62,7 @@ class Step:
 
     name: str
     arguments: tuple[str, ...]  # for the environment's Python
-    programs: tuple[str, ...] = ()  # must be installed, or the step fails without being started
+    programs: tuple[str, ...] = ()  # and modules of them: must be installed, or the step fails without being started
     compiled: bool = False  # whether servers of this step run from the compiled build
 
 
@@ -94,7 +97,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
         # Both serve as other users; without root they would test nothing.
         if os.geteuid() == 0:
             chosen += [
-                Step("samba round trip", ("conformance/samba_roundtrip/run.py",), ("smbd", "smbclient")),
+                Step("samba round trip", ("conformance/samba_roundtrip/run.py",), ("smbd", "smbclient", SMBD_MODULE)),
                 Step("host", ("conformance/host/run.py",), ("smbclient",)),
             ]
         else:
@@ -127,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
             raise StepError(str(error)) from error
     if mode != "unit":
         with report.step("system packages"):
-            install_system_packages({**SYSTEM_PACKAGES, **(COMPILER_PACKAGES if mode == "full" else {})})
+            install_system_packages({**SYSTEM_PACKAGES, **(FULL_PACKAGES if mode == "full" else {})})
     for step in steps(mode, options.select):
         with report.step(step.name):
             if python is None:
@@ -174,7 +177,7 @@ class Report:
 def install_system_packages(
     wanted: Mapping[str, str] = SYSTEM_PACKAGES, run: Callable[[Sequence[str]], None] | None = None
 ) -> None:
-    """Install what is missing of `wanted`, packages by program; StepError with the command to type if it cannot."""
+    """Install what is missing of `wanted`, packages by program or module. StepError says what to type instead."""
     run = run or run_command
     packages = sorted({package for program, package in wanted.items() if not _found(program)})
     if not packages:
@@ -248,6 +251,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _found(program: str) -> bool:
+    if "/" in program:  # a module of one
+        return any(LIBRARIES.glob(program)) or any(LIBRARIES.glob(f"*/{program}"))
     return shutil.which(program, path=PROGRAM_PATH) is not None
 
 

@@ -117,6 +117,18 @@ def test_root_installs_what_is_missing_without_starting_services(
     assert not policy.exists()
 
 
+def test_modules_of_programs_are_looked_for_among_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(run, "LIBRARIES", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/usr/bin/{name}")
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(run.StepError, match=r"sudo apt-get install -y samba-vfs-modules$"):
+        run.install_system_packages(run.FULL_PACKAGES)
+    module = tmp_path / "x86_64-linux-gnu" / run.SMBD_MODULE
+    module.parent.mkdir(parents=True)
+    module.touch()
+    run.install_system_packages(run.FULL_PACKAGES)
+
+
 def test_command_that_fails_is_a_failed_step() -> None:
     with pytest.raises(run.StepError, match="exit code 3"):
         run.run_command([sys.executable, "-c", "import sys; sys.exit(3)"])
