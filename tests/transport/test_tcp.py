@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from smbserver.transport import tcp
 from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
-from smbserver.transport.tcp import TcpTransport
+from smbserver.transport.tcp import FLUSH_AT, TcpTransport
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -398,7 +398,9 @@ def test_what_is_sent_arrives_as_one_frame(line: Line) -> None:
 
 
 @given(
-    frames=st.lists(st.lists(st.sampled_from([0, 1, 64, 1000, 4000, 70_000]), min_size=1, max_size=6), max_size=6),
+    frames=st.lists(
+        st.lists(st.sampled_from([0, 1, 64, 1000, 4000, 70_000, FLUSH_AT]), min_size=1, max_size=6), max_size=6
+    ),
     buffer=st.sampled_from([1, 5000, 100_000]),
     in_one_event=st.booleans(),
 )
@@ -433,6 +435,24 @@ def test_replies_of_one_event_go_out_together(line: Line, monkeypatch: pytest.Mo
     line.feed(framed(*sent))
     assert calls == 1
     assert line.read() == framed(*sent)
+
+
+def test_a_large_reply_goes_out_behind_one_that_waits_without_an_event(line: Line) -> None:
+    line.transport.send([payload(0, 4 * FLUSH_AT)])
+    assert line.transport.owes
+    found = bytearray()
+    while True:
+        try:
+            found += line.peer.recv(CHUNK)
+        except BlockingIOError:
+            break
+    small, large = payload(1, 100), payload(2, FLUSH_AT)
+    line.transport.send([small])
+    with pytest.raises(BlockingIOError):
+        line.peer.recv(1)
+    line.transport.send([large])
+    found += line.peer.recv(CHUNK)
+    assert found + line.read() == framed(payload(0, 4 * FLUSH_AT), small, large)
 
 
 # --- back pressure ---
