@@ -6,6 +6,7 @@ behind one another, and it is woken half as often (transcript 0046).
 """
 
 import socket
+from functools import cache
 from typing import Final
 
 LOCAL_ROOM: Final = 1024 * 1024  # bytes as the kernel counts them, its own among them; half of it loses rate
@@ -22,16 +23,24 @@ def narrow(sock: socket.socket) -> bool:
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return False
     try:
-        if sock.getpeername()[0] != sock.getsockname()[0]:
-            return False
-        sock.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)  # fails where what is done could not be undone
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LOCAL_ROOM // 2)  # the kernel doubles it
-        if sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == LOCAL_ROOM:
+        if sock.getpeername()[0] == sock.getsockname()[0] and _is_allowed():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LOCAL_ROOM // 2)  # the kernel doubles it
             return True
-        widen(sock)  # net.core.wmem_max is smaller
     except OSError:  # an older kernel, or the connection has ended
         pass
     return False
+
+
+@cache
+def _is_allowed() -> bool:
+    """Whether net.core.wmem_max leaves LOCAL_ROOM: tried on a socket of its own, since the size before is not got back.
+
+    Raises OSError where the kernel could not be given the choice again.
+    """
+    with socket.socket() as unused:
+        unused.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)
+        unused.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LOCAL_ROOM // 2)
+        return unused.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == LOCAL_ROOM
 
 
 def widen(sock: socket.socket) -> None:
