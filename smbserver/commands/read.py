@@ -1,7 +1,7 @@
 """READ ([MS-SMB2] 3.3.5.12)."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, cast
 
 from smbserver.connection.pending import Pending
 from smbserver.connection.work import TAG_ROOM, FileTail, Reply, Work
@@ -10,6 +10,7 @@ from smbserver.nt import access, status
 from smbserver.objects.open import Open
 from smbserver.objects.pipe import Message, PipeHandle
 from smbserver.objects.share import MAX_AHEAD
+from smbserver.waiter import Waiter
 from smbserver.wire import header
 from smbserver.wire import read as wire
 
@@ -24,7 +25,7 @@ _Ahead = tuple[bytearray | None, bytes | bytearray]  # all of it with room aroun
 
 def read(
     request: wire.ReadRequest, work: Work
-) -> Reply | Pending[bytes | bytearray] | Pending[_Ahead] | Pending[Message]:
+) -> Reply | Pending[bytes | bytearray] | Pending[_Ahead] | Pending[None] | Pending[Message]:
     """Bytes from the cache at once; from a disk by way of a thread; from a pipe when there are some."""
     opened = work.need_open()
     length, offset = request.length, request.offset
@@ -52,7 +53,7 @@ def read(
     return _reply(opened, data, offset, length, request.minimum_count)
 
 
-def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | Pending[_Ahead] | None:
+def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | Pending[_Ahead] | Pending[None] | None:
     """What needs no copy: sent from the file, or read in one piece with the header that is signed or sealed with it."""
     length, offset = request.length, request.offset
     if work.connection.answers_plainly(work):
@@ -63,10 +64,14 @@ def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | 
     read_between: ReadBetween | None = getattr(opened.handle, "read_between", None)
     if read_between is None or not WHOLE_FROM <= length >= request.minimum_count or work.connection.distort is not None:
         return None
-    if opened.tree.share.behind < MAX_AHEAD and work.others_wait():
+    has_room = opened.tree.share.behind < MAX_AHEAD
+    if has_room and work.others_wait():
         return _read_ahead(request, work, opened, read_between)
     buffer = read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM)
-    return None if buffer is None else _whole(opened, buffer, request)
+    if buffer is None:
+        return None
+    whole = _whole(opened, buffer, request)
+    return _behind(opened.ahead, whole, length, opened) if has_room and opened.ahead is not None else whole
 
 
 def _whole(opened: Open, buffer: bytearray, request: wire.ReadRequest) -> Reply:
@@ -79,11 +84,7 @@ def _whole(opened: Open, buffer: bytearray, request: wire.ReadRequest) -> Reply:
 
 
 def _read_ahead(request: wire.ReadRequest, work: Work, opened: Open, read_between: ReadBetween) -> Pending[_Ahead]:
-    """By a thread, one READ of an open at a time, while the loop signs and sends what was read before.
-
-    The last of a burst is read by the loop, perhaps before them: waiting in line it would cost half of what the thread
-    gains (transcript 0042).
-    """
+    """By a thread, one READ of an open at a time, while the loop signs and sends what was read before."""
     length, offset, handle, share = request.length, request.offset, opened.handle, opened.tree.share
 
     def read_it() -> _Ahead:
@@ -98,11 +99,32 @@ def _read_ahead(request: wire.ReadRequest, work: Work, opened: Open, read_betwee
 
     def done(_: object) -> None:
         share.behind -= length
+        if opened.ahead is pending.waiter:
+            opened.ahead = None
 
     share.behind += length
     pending = work.offload(read_it, reply, opened)
+    opened.ahead = cast("Waiter[object]", pending.waiter)
     pending.waiter.when_done(done)
     return pending
+
+
+def _behind(ahead: Waiter[object], reply: Reply, length: int, opened: Open) -> Pending[None]:
+    """The last of a burst, which the loop has read meanwhile, answered when those that a thread has are.
+
+    smbclient writes in order, and asks for nothing more while it has to keep the second of two (transcript 0048). When
+    `Share.behind` is at its limit answers come out of turn: the queue of the transport bounds those.
+    """
+    share = opened.tree.share
+    waiter: Waiter[None] = Waiter()
+
+    def done(_: object) -> None:
+        share.behind -= length
+        waiter.resolve(None)
+
+    share.behind += length
+    ahead.when_done(done)  # who waits for its answer was there before
+    return Pending(waiter, lambda _: reply, can_cancel=False)
 
 
 def _read_in_thread(request: wire.ReadRequest, work: Work, opened: Open) -> Pending[bytes | bytearray]:

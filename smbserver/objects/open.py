@@ -70,12 +70,13 @@ class Open:
 
     `pipe` is the handle once more when it is a named pipe's, None for files and directories. `behind_writes` is there
     while threads write what its client has sent, and holds back what else it asks of the open: whoever was told that a
-    FLUSH or a CLOSE is done has all in it that he had sent before.
+    FLUSH or a CLOSE is done has all in it that he had sent before. `ahead` is the last READ that a thread has.
     """
 
     __slots__ = (
         "_closed",
         "_running",
+        "ahead",
         "backend",
         "behind_writes",
         "cursor",
@@ -132,6 +133,7 @@ class Open:
         holder.number = volatile_id
         self.sequence = ChannelSequence()
         self.behind_writes: HeldBack | None = None
+        self.ahead: Waiter[object] | None = None
         self.cursor: Cursor | None = None
         self.looking: Waiter[None] | None = None  # a thread looks at names that a listing will give
         self.pattern_text = "*"

@@ -31,7 +31,9 @@ from smbserver.transport.send_room import WIDE_FROM, narrow, widen
 
 Buffer = bytes | bytearray | memoryview
 
-QUEUE_LIMIT: Final = 16 * 1024 * 1024  # two of the largest reads: enough to keep a fast client busy
+# More is not begun while this much is owed: the loop would be away from sending it. What the line needs to stay busy is
+# in the kernel's buffer (transcript 0048).
+QUEUE_LIMIT: Final = 2 * 1024 * 1024
 FLUSH_AT: Final = 512 * 1024  # inside one event: send when this much is owed, so that the kernel gets work early
 BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 # One event answers about this much before the other connections have their turn: a millisecond or two. A deep queue of
