@@ -13,20 +13,25 @@ import pytest
 from conformance.client import commands, queries
 from conformance.client.protocol import (
     DIRECTORY_FILE,
+    GENERIC_ALL,
     GENERIC_READ,
     GENERIC_WRITE,
     OPEN,
     READ_ATTRIBUTES,
     RELATED_FILE_ID,
 )
+from conformance.client.session import Options
 from smbserver.nt import status
+from smbserver.objects.server_state import Policy
+from tests.harness import World, frames_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-    from conformance.client.session import Tree
-    from tests.harness import World
+    from conformance.client.session import File, Tree
 
+SIZE: Final = 1280 * 1024  # for which READ and WRITE have ways of their own
 DELETE: Final = 0x10000
 DELETE_ON_CLOSE: Final = 0x1000
 EXCLUSIVE: Final = 0x12  # and fail at once
@@ -115,13 +120,61 @@ def rename_back(tree: Tree) -> None:
 def test_nothing_waits_for_the_collector(world: World, act: Callable[[Tree], None]) -> None:
     (world.data / "file").write_bytes(bytes(100))
     tree = world.tree()
-    act(tree)  # what is made once is made now
+    assert not left_by(lambda: act(tree))
+
+
+def read_in_a_row(file: File) -> list[int]:
+    """Two READs that a thread takes, and one that the loop reads meanwhile."""
+    transport = frames_of(file.tree.session.connection).transport
+    transport.more = True
+    asked = [file.tree.submit(commands.read(file.file_id, offset, SIZE)) for offset in (0, 1)]
+    transport.more = False
+    return [*asked, file.tree.submit(commands.read(file.file_id, 2, SIZE))]
+
+
+def write_in_a_row(file: File) -> list[int]:
+    """Two WRITEs that a thread takes, and a FLUSH behind them."""
+    frames_of(file.tree.session.connection).transport.more = True
+    asked = [file.tree.submit(commands.write(file.file_id, offset, bytes(SIZE))) for offset in (0, 1)]
+    return [*asked, file.tree.submit(commands.flush(file.file_id))]
+
+
+@pytest.mark.parametrize(
+    ("act", "options"),
+    [
+        (read_in_a_row, Options(signing=True)),
+        (read_in_a_row, Options(encryption=True)),
+        (write_in_a_row, None),
+    ],
+)
+def test_nothing_of_what_threads_did_waits_for_it(
+    share_folder: Path, act: Callable[[File], list[int]], options: Options | None
+) -> None:
+    world = World(share_folder, policy=Policy(signing_required=False))
+    (world.data / "file").write_bytes(bytes(SIZE + 10))
+    world.runtime.hold_offloaded = True
+
+    def in_threads() -> None:
+        asked = act(file)
+        assert world.runtime.offloaded
+        world.runtime.run_offloaded()
+        assert all(file.tree.session.connection.wait(message).status == 0 for message in asked)
+
+    try:
+        file = world.tree(options=options).open("file", access=GENERIC_ALL)
+        assert not left_by(in_threads)
+    finally:
+        world.close()
+
+
+def left_by(act: Callable[[], None]) -> int:
+    """How many objects the collector finds after some repeats."""
+    act()  # what is made once is made now
     gc.collect()
     gc.disable()
     try:
         for _ in range(REPEATS):
-            act(tree)
-        found = gc.collect()
+            act()
+        return gc.collect()
     finally:
         gc.enable()
-    assert not found

@@ -90,7 +90,7 @@ def _whole(opened: Open, buffer: bytearray, request: wire.ReadRequest) -> Reply:
 
 def _read_ahead(request: wire.ReadRequest, work: Work, opened: Open, read_between: ReadBetween) -> Pending[_Ahead]:
     """By a thread, one READ of an open at a time, while the loop signs and sends what was read before."""
-    length, offset, handle, share = request.length, request.offset, opened.handle, opened.tree.share
+    length, offset, handle = request.length, request.offset, opened.handle
 
     def read_it() -> _Ahead:
         buffer = read_between(wire.DATA_OFFSET, length, offset, TAG_ROOM)
@@ -102,16 +102,23 @@ def _read_ahead(request: wire.ReadRequest, work: Work, opened: Open, read_betwee
             return _whole(opened, buffer, request)
         return _reply(opened, data, offset, length, request.minimum_count)
 
+    pending = work.offload(read_it, reply, opened)
+    _note_ahead(opened, length, cast("Waiter[object]", pending.waiter))
+    return pending
+
+
+def _note_ahead(opened: Open, length: int, waiter: Waiter[object]) -> None:
+    """Not within `_read_ahead`: compiled, functions there have one environment, and `pending` and `reply` a cycle."""
+    share = opened.tree.share
+
     def done(_: object) -> None:
         share.behind -= length
-        if opened.ahead is pending.waiter:
+        if opened.ahead is waiter:
             opened.ahead = None
 
     share.behind += length
-    pending = work.offload(read_it, reply, opened)
-    opened.ahead = cast("Waiter[object]", pending.waiter)
-    pending.waiter.when_done(done)
-    return pending
+    opened.ahead = waiter
+    waiter.when_done(done)
 
 
 def _behind(ahead: Waiter[object], reply: Reply, length: int, opened: Open) -> Pending[None]:
