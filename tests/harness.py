@@ -110,12 +110,11 @@ class ManualRuntime:
     def later(self, seconds: float, call: Callable[[], None]) -> Callable[[], None]:
         """Keep a timer for `advance`."""
         self._timer_number += 1
-        timer = (self.time + round(seconds * FILETIME_SECOND), self._timer_number, call)
-        self._timers.append(timer)
+        number = self._timer_number
+        self._timers.append((self.time + round(seconds * FILETIME_SECOND), number, call))
 
-        def stop() -> None:
-            if timer in self._timers:
-                self._timers.remove(timer)
+        def stop() -> None:  # it does not know `call`, as the loops' own forget it
+            self._timers = [timer for timer in self._timers if timer[1] != number]
 
         return stop
 
