@@ -18,9 +18,6 @@ _LAST_OFFSET: Final = 0x7FFFFFFFFFFFFFFF  # file offsets are signed in every fil
 _SMB_3_0_2: Final = 0x0302
 TAIL_FROM: Final = 128 * 1024  # below, the copy is cheaper than the calls that avoid it (transcript 0022)
 WHOLE_FROM: Final = 384 * 1024  # below, what is to be signed or sealed is joined for less than two views cost
-# Who asks for more at a time has few under way, and one that overtakes stops a client that writes in order. In smaller
-# pieces it costs a client little, and waiting costs the loop a tenth (transcript 0048).
-IN_ORDER_ABOVE: Final = 1024 * 1024
 
 ReadBetween = Callable[[int, int, int, int], bytearray | None]  # see PosixHandle.read_between
 _Ahead = tuple[bytearray | None, bytes | bytearray]  # all of it with room around, or what there is
@@ -74,9 +71,7 @@ def _read_large(request: wire.ReadRequest, work: Work, opened: Open) -> Reply | 
     if buffer is None:
         return None
     whole = _whole(opened, buffer, request)
-    if length > IN_ORDER_ABOVE and has_room and opened.ahead is not None:
-        return _behind(opened.ahead, whole, length, opened)
-    return whole
+    return _behind(opened.ahead, whole, length, opened) if has_room and opened.ahead is not None else whole
 
 
 def _whole(opened: Open, buffer: bytearray, request: wire.ReadRequest) -> Reply:

@@ -14,15 +14,14 @@ from conformance.client.protocol import GENERIC_ALL
 from conformance.client.session import File, Options
 from smbserver.backend.posix.handle import PosixHandle
 from smbserver.commands import read as read_command
-from smbserver.commands.read import IN_ORDER_ABOVE, WHOLE_FROM
+from smbserver.commands.read import WHOLE_FROM
 from smbserver.nt import status
 from smbserver.objects.server_state import Policy
 from tests.harness import World, frames_of
 
 SIGNED = Options(signing=True)
 SEALED = Options(encryption=True)
-LARGE = IN_ORDER_ABOVE + 1
-CONTENT = random.Random(42).randbytes(4 * LARGE)
+CONTENT = random.Random(42).randbytes(4 * WHOLE_FROM)
 both = pytest.mark.parametrize("options", [SIGNED, SEALED])
 
 
@@ -49,12 +48,12 @@ def asked(file: File, *offsets: int, length: int = WHOLE_FROM) -> list[int]:
 
 
 def in_order(file: File, messages: list[int], offsets: list[int]) -> None:
-    """The answers that have come are to these large ones, in this order, and right."""
+    """The answers that have come are to these, in this order, and right."""
     frames = frames_of(file.tree.session.connection).transport.frames
     assert len(frames) == len(messages)
     for message, offset in zip(messages, offsets, strict=True):
         there = len(frames)
-        assert answers(file, [message]) == [CONTENT[offset : offset + LARGE]]
+        assert answers(file, [message]) == [CONTENT[offset : offset + WHOLE_FROM]]
         assert len(frames) == there - 1
 
 
@@ -68,54 +67,44 @@ def test_in_the_order_of_the_requests(world: World, options: Options) -> None:
     """smbclient, with two of 8 MiB under way: it keeps what it cannot write yet, and asks for nothing meanwhile."""
     file = opened(world, options)
     connection = file.tree.session.connection
-    messages = asked(file, 0, LARGE, 5, length=LARGE)
+    messages = asked(file, 0, WHOLE_FROM, 5)
     frames_of(connection).transport.more = False
-    messages += asked(file, 7, length=LARGE)
-    assert world.shares[0].behind == 4 * LARGE
+    messages += asked(file, 7)
+    assert world.shares[0].behind == 4 * WHOLE_FROM
     assert world.runtime.offloaded == 3  # the last is read by the loop
     assert not frames_of(connection).buffered()
     world.runtime.run_one_offloaded()
     in_order(file, messages[:1], [0])
     world.runtime.run_offloaded()
-    in_order(file, messages[1:], [LARGE, 5, 7])
+    in_order(file, messages[1:], [WHOLE_FROM, 5, 7])
     assert world.shares[0].behind == 0
-    assert answers(file, asked(file, 9, length=LARGE)) == [CONTENT[9 : 9 + LARGE]]  # nobody is ahead any more
+    assert answers(file, asked(file, 9)) == [CONTENT[9 : 9 + WHOLE_FROM]]  # nobody is ahead any more
     file.close()
 
 
 @both
 def test_a_burst_behind_a_burst(world: World, options: Options) -> None:
     file = opened(world, options)
-    messages = asked(file, 0, length=LARGE)
+    messages = asked(file, 0)
     transport = frames_of(file.tree.session.connection).transport
     transport.more = False
-    messages += asked(file, 1, length=LARGE)
+    messages += asked(file, 1)
     transport.more = True
-    messages += asked(file, 2, length=LARGE)
+    messages += asked(file, 2)
     transport.more = False
-    messages += asked(file, 3, length=LARGE)
+    messages += asked(file, 3)
     world.runtime.run_offloaded()
     in_order(file, messages, [0, 1, 2, 3])
 
 
-@both
-def test_smaller_ones_are_answered_as_they_come(world: World, options: Options) -> None:
-    file = opened(world, options)
-    messages = asked(file, 0, 1)
-    frames_of(file.tree.session.connection).transport.more = False
-    assert file.read(2, WHOLE_FROM) == CONTENT[2 : 2 + WHOLE_FROM]
-    world.runtime.run_offloaded()
-    assert answers(file, messages) == [CONTENT[:WHOLE_FROM], CONTENT[1 : 1 + WHOLE_FROM]]
-
-
 def test_another_open_does_not_wait(world: World) -> None:
     file = opened(world, SIGNED)
-    messages = asked(file, 0, length=LARGE)
+    messages = asked(file, 0)
     with file.tree.open("large", access=GENERIC_ALL) as other:
         frames_of(file.tree.session.connection).transport.more = False
-        assert other.read(1, LARGE) == CONTENT[1 : 1 + LARGE]
+        assert other.read(1, WHOLE_FROM) == CONTENT[1 : 1 + WHOLE_FROM]
     world.runtime.run_offloaded()
-    assert answers(file, messages) == [CONTENT[:LARGE]]
+    assert answers(file, messages) == [CONTENT[:WHOLE_FROM]]
 
 
 @pytest.mark.parametrize(
@@ -147,11 +136,11 @@ def test_beyond_the_limit_the_loop_reads(world: World, options: Options, monkeyp
 def test_one_that_would_be_held_beyond_the_limit(
     world: World, options: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(read_command, "MAX_AHEAD", 2 * LARGE)
+    monkeypatch.setattr(read_command, "MAX_AHEAD", 2 * WHOLE_FROM)
     file = opened(world, options)
-    messages = asked(file, 0, length=LARGE)
+    messages = asked(file, 0)
     frames_of(file.tree.session.connection).transport.more = False
-    messages += asked(file, 1, 2, length=LARGE)
+    messages += asked(file, 1, 2)
     in_order(file, messages[2:], [2])
     world.runtime.run_offloaded()
     in_order(file, messages[:2], [0, 1])
@@ -160,9 +149,9 @@ def test_one_that_would_be_held_beyond_the_limit(
 @both
 def test_behind_one_that_fails(world: World, options: Options) -> None:
     file = opened(world, options)
-    messages = asked(file, len(CONTENT), length=LARGE)
+    messages = asked(file, len(CONTENT))
     frames_of(file.tree.session.connection).transport.more = False
-    messages += asked(file, 1, length=LARGE)
+    messages += asked(file, 1)
     world.runtime.run_offloaded()
     assert file.tree.session.connection.wait(messages[0]).status == status.END_OF_FILE
     in_order(file, messages[1:], [1])
@@ -218,9 +207,9 @@ def test_what_was_asked_before_the_end_is_read(world: World, options: Options, e
     file = opened(world, options)
     asked(file, 0, len(CONTENT) - 3)
     frames_of(file.tree.session.connection).transport.more = False
-    asked(file, 1, length=LARGE)
+    asked(file, 1)
     end(file)
-    assert world.shares[0].behind == 2 * WHOLE_FROM + LARGE
+    assert world.shares[0].behind == 3 * WHOLE_FROM
     world.runtime.run_offloaded()
     assert world.shares[0].behind == 0
     assert len(world.state.files) == 0
@@ -238,7 +227,7 @@ def test_a_cut_line(world: World) -> None:
     file = opened(world, SIGNED)
     asked(file, 0, 1)
     frames_of(file.tree.session.connection).transport.more = False
-    asked(file, 2, length=LARGE)
+    asked(file, 2)
     file.tree.session.connection.close()
     world.runtime.run_offloaded()
     assert len(world.state.files) == 0
