@@ -1,6 +1,6 @@
 """Lets `python3 -m smbserver` of a fresh clone set up its own private Python environment before it starts.
 
-Theory of operation. Only the standard library is imported here, and the file parses on Python 3.8, so that an old
+Theory of operation. Only the standard library is needed here, and what is imported parses on Python 3.8, so that an old
 Python gets a sentence instead of a SyntaxError. `ensure` costs two module look-ups when everything is in place.
 Otherwise, in a source checkout, `.venv` beside pyproject.toml is filled with the declared dependencies and this
 process becomes that environment's Python.
@@ -25,6 +25,8 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
+
+from smbserver.base_python import faster_python
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -224,6 +226,10 @@ def _create(root: Path, venv: Path, lock: IO[str]) -> None:
         _install_ensurepip()
     _say(f"creating a private Python environment in {venv}. It can be deleted at any time.")
     base = os.path.realpath(sys.executable)  # the interpreter running this may be the damaged environment's own
+    faster = faster_python(base)
+    if faster is not None:
+        _say(f"it is made of {faster}, a faster build of this Python than {base}.")
+        base = faster
     for entry in venv.iterdir():
         if entry.is_dir() and not entry.is_symlink():
             shutil.rmtree(entry)

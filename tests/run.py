@@ -43,7 +43,7 @@ PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # smbd keeps streams as we do with this module, which Debian only recommends beside it.
 SMBD_MODULE = "samba/vfs/streams_xattr.so"
 # What only the full matrix needs: the other server's module, and for the compiled build a compiler.
-FULL_PACKAGES = {SMBD_MODULE: "samba-vfs-modules", "cc": "gcc", "python3-config": "python3-dev"}
+FULL_PACKAGES = {SMBD_MODULE: "samba-vfs-modules", "cc": "gcc", "/usr/bin/python3-config": "python3-dev"}
 LIBRARIES = Path("/usr/lib")  # where modules are, below it or one folder further down
 PURE_VARIABLE = "SMBSERVER_PURE"  # as in smbserver.compile.current: the sources run, even where there is a build
 STEP_SECONDS = 3600  # a step that takes longer hangs; the full conformance matrix needs some minutes
@@ -251,6 +251,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _found(program: str) -> bool:
+    if program.startswith("/"):
+        return Path(program).exists()
     if "/" in program:  # a module of one
         return any(LIBRARIES.glob(program)) or any(LIBRARIES.glob(f"*/{program}"))
     return shutil.which(program, path=PROGRAM_PATH) is not None

@@ -98,6 +98,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pyproject.toml").write_text(PYPROJECT, encoding="utf-8")
     monkeypatch.setattr(bootstrap, "__file__", str(tmp_path / "smbserver" / "bootstrap.py"))
     monkeypatch.delenv(bootstrap.GUARD_VARIABLE, raising=False)
+    monkeypatch.setattr(bootstrap, "faster_python", lambda own: None)
     hide_modules(monkeypatch, *bootstrap.REQUIRED_MODULES)
 
     def replace(path: str, arguments: list[str], environ: Mapping[str, str]) -> None:
@@ -175,6 +176,23 @@ def test_first_start_fills_the_environment_and_becomes_its_python(
     assert output.out == ""
     assert str(checkout / ".venv") in output.err
     assert "secret" not in output.err
+
+
+def test_the_environment_is_made_of_a_faster_build(
+    runner: FakeRunner, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+
+    def faster(own: str) -> str:
+        asked.append(own)
+        return "/usr/bin/python3.99"
+
+    monkeypatch.setattr(bootstrap, "faster_python", faster)
+    start()
+    assert runner.commands[0][:3] == ["/usr/bin/python3.99", "-m", "venv"]
+    own = os.path.realpath(sys.executable)
+    assert asked == [own]
+    assert f"/usr/bin/python3.99, a faster build of this Python than {own}" in capfd.readouterr().err
 
 
 def test_second_start_runs_nothing(runner: FakeRunner) -> None:
@@ -386,7 +404,14 @@ def test_old_python_gets_a_sentence(runner: FakeRunner, monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(
-    "name", ["smbserver/__init__.py", "smbserver/__main__.py", "smbserver/bootstrap.py", "tests/run.py"]
+    "name",
+    [
+        "smbserver/__init__.py",
+        "smbserver/__main__.py",
+        "smbserver/bootstrap.py",
+        "smbserver/base_python.py",
+        "tests/run.py",
+    ],
 )
 def test_what_an_old_python_reads_first_parses_there(name: str) -> None:
     path = Path(__file__).resolve().parent.parent / name

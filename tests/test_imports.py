@@ -31,6 +31,7 @@ class Row(NamedTuple):
 
 
 EDGES = (
+    Row("bootstrap", "base_python", "of which Python the environment is made"),
     Row("__main__", "bootstrap", "sets the environment up before anything else is imported"),
     Row("__main__", "cli", "the command line starts here"),
     Row("__main__", "compile.current", "the compiled build goes in front of the sources before they are imported"),
@@ -263,6 +264,8 @@ RESTRICTED = (
     Row("cli", "os", "writes the ready file atomically"),
     Row("cli", "asyncio", "runs the loop of the foreground server"),
     Row("cli", "signal", "SIGTERM drains the server"),
+    Row("base_python", "os", "whether a path is another one's"),
+    Row("base_python", "subprocess", "asks both"),
     Row("bootstrap", "importlib", "asks whether a dependency is there without importing it"),
     Row("bootstrap", "os", "turns into the environment's Python"),
     Row("bootstrap", "pathlib", "finds the checkout"),

@@ -2,16 +2,15 @@
 
 A fresh buffer costs the clearing and first touch of all its pages; one for each connection costs that for nothing.
 Nothing is given back: what is lent is free again when nobody has a view of it, and Python knows that better than any
-rule of ours (transcript 0033).
+rule of ours (transcript 0033). The first that is free is lent, so that few are in use, and those in the caches.
 """
 
-from collections import deque
 from typing import Final
 
 RECEIVE_BUFFER: Final = 128 * 1024  # holds every small frame of a deep queue; a larger frame has its own buffer
 POOL_LIMIT: Final = 64 * 1024 * 1024  # bytes known for the whole server, however many connections it has
 SIZE_STEP: Final = 256 * 1024  # sizes are rounded up to this, so that nearly equal frames share buffers
-_LOOKS: Final = 4  # how many lent buffers are asked before a new one is made; the oldest is free first, mostly
+KEPT: Final = 32  # of one size. To ask so many costs less than the first touch of another one's pages
 
 
 class BufferPool:
@@ -20,21 +19,19 @@ class BufferPool:
     def __init__(self) -> None:
         self.receive_buffer = memoryview(bytearray(RECEIVE_BUFFER))  # what is in it is gone with the next event
         self.last_served = -1  # the descriptor of the connection whose request came last
-        self._lent: dict[int, deque[bytearray]] = {}  # by size, the longest lent first; their views are elsewhere
+        self._lent: dict[int, list[bytearray]] = {}  # by size; their views are elsewhere
         self._known = 0  # bytes of them
 
     def take(self, size: int) -> memoryview:
         """A writable view of `size` bytes with anything in them, the caller's as long as it or a part of it is kept."""
         rounded = size + -size % SIZE_STEP
-        lent = self._lent.setdefault(rounded, deque())
-        for _ in range(min(len(lent), _LOOKS)):
-            buffer = lent.popleft()
-            lent.append(buffer)
+        lent = self._lent.setdefault(rounded, [])
+        for buffer in lent:
             if _is_free(buffer):
                 return memoryview(buffer)[:size]
         buffer = bytearray(rounded + 1)
         buffer.pop()  # so that `_is_free` never has to move it
-        if self._known + rounded <= POOL_LIMIT:
+        if len(lent) < KEPT and self._known + rounded <= POOL_LIMIT:
             self._known += rounded
             lent.append(buffer)
         return memoryview(buffer)[:size]

@@ -41,6 +41,7 @@ BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 TURN_LIMIT: Final = 2 * 1024 * 1024
 FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
 TRIES: Final = 30  # to receive the next request: some 60 us, in which 99 of 100 came (transcripts 0034, 0047)
+UNTRIED_FROM: Final = 512 * 1024  # the next frame of this size takes longer to make than we try (transcript 0049)
 IN_A_ROW: Final = 16  # requests received so; then the loop looks for everybody else's
 # Events without tries, behind tries in vain. Four times as many each time, up to this, and a quarter less for each
 # success: who is waited for in vain more than once in six is soon waited for no more.
@@ -309,6 +310,8 @@ class TcpTransport:
             for _ in range(TRIES):
                 # The pieces of a large frame grow while we sleep, and who does not take our replies asks for nothing.
                 if self._queued or self._large is not None or self._turn_is_over or self._closing or not self._reading:
+                    return
+                if self._expected > UNTRIED_FROM:
                     return
                 if self._serve():
                     break

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smbserver.transport.buffer_pool import POOL_LIMIT, RECEIVE_BUFFER, SIZE_STEP, BufferPool
+from smbserver.transport.buffer_pool import KEPT, POOL_LIMIT, RECEIVE_BUFFER, SIZE_STEP, BufferPool
 from smbserver.transport.tcp import ROOM, TcpTransport
 from tests.transport.test_tcp import Receiver, StepLoop
 
@@ -84,6 +84,34 @@ def test_a_buffer_that_is_kept_for_long_does_not_stop_the_others() -> None:
     seen = {id(pool.take(LARGE).obj) for _ in range(10)}
     assert len(seen) == 1
     assert id(kept.obj) not in seen
+
+
+def test_a_deep_queue_needs_no_more_than_it_holds() -> None:
+    """Whatever is taken and dropped beside it: so large requests are tried for."""
+    pool = BufferPool()
+    queue: list[memoryview] = []
+    seen: dict[int, object] = {}
+    for _ in range(200):
+        view = pool.take(LARGE)
+        seen[id(view.obj)] = view.obj
+        queue.append(view)
+        del view
+        if len(queue) > 8:
+            del queue[0]  # eight are under way
+        for _ in range(3):
+            tried = pool.take(LARGE)
+            seen[id(tried.obj)] = tried.obj
+            del tried
+    assert len(seen) == 9
+
+
+def test_of_one_size_no_more_are_kept_than_are_worth_asking() -> None:
+    pool = BufferPool()
+    lent = [pool.take(LARGE) for _ in range(KEPT + 3)]
+    held = [view.obj for view in lent]
+    del lent
+    again = [pool.take(LARGE) for _ in range(KEPT + 3)]
+    assert [view.obj is buffer for view, buffer in zip(again, held, strict=True)] == [True] * KEPT + [False] * 3
 
 
 def test_what_is_known_has_an_end() -> None:

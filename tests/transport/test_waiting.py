@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
-from smbserver.transport.tcp import IN_A_ROW, MOST_SKIPPED, TRIES
+from smbserver.transport.tcp import IN_A_ROW, MOST_SKIPPED, TRIES, UNTRIED_FROM
 
 from .test_tcp import Line, framed
 
@@ -141,6 +141,19 @@ def test_the_rest_of_a_large_frame_is_left_to_the_loop(line: CountedLine) -> Non
     assert line.event(large[:1000]) == 1
     line.feed(large[1000:])
     assert len(line.frames[-1]) == RECEIVE_BUFFER
+
+
+@pytest.mark.parametrize(("size", "tries"), [(RECEIVE_BUFFER, TRIES), (UNTRIED_FROM + 1, 0)])
+def test_a_frame_that_takes_long_to_make_is_left_to_the_loop(line: CountedLine, size: int, tries: int) -> None:
+    line.receiver.max_frame = size
+    line.receiver.answer = lambda frame: line.transport.send([b"an answer"])
+    line.peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * size)
+    large = framed(bytes(size))
+    assert line.event(large[:1000]) == 1
+    line.feed(large[1000:-1])
+    assert line.event(large[-1:]) == 1 + tries
+    line.read()
+    assert line.event() == (1 if tries else 1 + TRIES)  # small ones again; who was tried for in vain is let pass once
 
 
 def test_who_does_not_take_replies_is_not_waited_for(line: CountedLine) -> None:
