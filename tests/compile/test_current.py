@@ -93,7 +93,7 @@ from smbserver.compile import current
 before = sorted(name for name in sys.modules if name.startswith("smbserver"))
 current.prefer()
 import smbserver.errors
-print(before == ["smbserver", "smbserver.bootstrap", "smbserver.compile", "smbserver.compile.current"])
+print(before == ["smbserver", "smbserver.base_python", "smbserver.bootstrap", "smbserver.compile", "smbserver.compile.current"])
 print(current.is_used(), current.is_outdated())
 print(smbserver.errors.__file__)
 """
