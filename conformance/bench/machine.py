@@ -3,6 +3,7 @@
 import mmap
 import os
 import platform
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,7 @@ def description() -> dict[str, object]:
         "cpu": model,
         "cores": os.cpu_count(),
         "kernel": platform.release().split("-")[0],  # what a builder adds to the number says nothing
-        "python": platform.python_version(),
+        # Builds of one version differ by a third: the path tells whose it is.
+        "python": f"{platform.python_version()} ({os.path.realpath(sys.executable)})",
         "load": os.getloadavg(),
     }

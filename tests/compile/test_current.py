@@ -93,7 +93,8 @@ from smbserver.compile import current
 before = sorted(name for name in sys.modules if name.startswith("smbserver"))
 current.prefer()
 import smbserver.errors
-print(before == ["smbserver", "smbserver.base_python", "smbserver.bootstrap", "smbserver.compile", "smbserver.compile.current"])
+beyond = ["base_python", "bootstrap", "compile", "compile.current"]
+print(before == ["smbserver", *(f"smbserver.{name}" for name in beyond)])
 print(current.is_used(), current.is_outdated())
 print(smbserver.errors.__file__)
 """
