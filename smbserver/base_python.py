@@ -1,8 +1,8 @@
 """Finds the faster build of this Python, to make the private environment of.
 
-The same Python costs a third less when it was built with a profile, as distributions build theirs, than when it was
-not, as pyenv does (transcript 0049). Nothing in it says reliably which it is, so both are measured. Like `bootstrap`,
-this file imports the standard library only and parses on Python 3.8.
+Built with a profile, as distributions build theirs, Python takes up to a third less CPU for the same work than built
+without one, as pyenv does (transcript 0049). Nothing in it says reliably which it is, so both are measured. Like
+`bootstrap`, this file imports the standard library only and parses on Python 3.8.
 """
 
 from __future__ import annotations

@@ -309,9 +309,9 @@ class TcpTransport:
         for _ in range(IN_A_ROW):
             for _ in range(TRIES):
                 # The pieces of a large frame grow while we sleep, and who does not take our replies asks for nothing.
-                if self._queued or self._large is not None or self._turn_is_over or self._closing or not self._reading:
+                if self._queued or self._large is not None or self._expected > UNTRIED_FROM:
                     return
-                if self._expected > UNTRIED_FROM:
+                if self._turn_is_over or self._closing or not self._reading:
                     return
                 if self._serve():
                     break
