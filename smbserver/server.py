@@ -57,6 +57,7 @@ from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.session import State
 from smbserver.objects.share import Share
 from smbserver.transport.buffer_pool import BufferPool
+from smbserver.transport.pacing import unpaced
 from smbserver.transport.tcp import TcpTransport
 from smbserver.waiter import Waiter
 
@@ -265,6 +266,7 @@ class Server:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             for option, value in KEEPALIVE:
                 sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            unpaced(sock)
         except OSError:  # gone already
             sock.close()
             return

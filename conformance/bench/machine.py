@@ -12,6 +12,8 @@ from typing import Final, Protocol
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 FOREIGN_LIMIT: Final = 0.3
 """Cores that others may keep busy before a sample counts as disturbed."""
+CONGESTION: Final = Path("/proc/sys/net/ipv4/tcp_congestion_control")
+"""Who sends under BBR is paced, on loopback too: half as much again for a large read (transcript 0050)."""
 
 
 class HasCpu(Protocol):
@@ -69,7 +71,7 @@ def touch_memory(size: int) -> None:
 
 
 def description() -> dict[str, object]:
-    """Date, processor, cores, kernel and Python, for the result file."""
+    """Date, processor, cores, kernel, its congestion control and Python, for the result file."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown")
     return {
@@ -77,6 +79,7 @@ def description() -> dict[str, object]:
         "cpu": model,
         "cores": os.cpu_count(),
         "kernel": platform.release().split("-")[0],  # what a builder adds to the number says nothing
+        "congestion": CONGESTION.read_text().strip() if CONGESTION.exists() else "unknown",
         # Builds of one version differ by a third: the path tells whose it is.
         "python": f"{platform.python_version()} ({os.path.realpath(sys.executable)})",
         "load": os.getloadavg(),

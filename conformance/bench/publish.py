@@ -65,8 +65,8 @@ def told(about: dict[str, object]) -> str:
     found = about["versions"]
     versions = ", ".join(f"{name} {value}" for name, value in found.items()) if isinstance(found, dict) else ""
     return (
-        f"{str(about['date'])[:10]}, {about['cores']} cores of {about['cpu']}, Linux {about['kernel']}, "
-        f"Python {about['python']}, {versions}, shares in memory, {_rounds(about['rounds'])}"
+        f"{str(about['date'])[:10]}, {about['cores']} cores of {about['cpu']}, Linux {about['kernel']} with "
+        f"{about['congestion']}, Python {about['python']}, {versions}, shares in memory, {_rounds(about['rounds'])}"
     ).replace("Version ", "")
 
 

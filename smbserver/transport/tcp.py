@@ -7,8 +7,6 @@ and an idle connection costs none; the beginning of an unfinished frame is kept 
 not fit gets a buffer of its own and is received straight into that; behind it another one of its size is expected, and
 received where it can stay from its first byte. When the peer does not take what we send, reading stops until it does: a
 client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
-A large reply is offered to the kernel at once, also while others wait for room there: it took so long to make that
-there may be some by now.
 
 A client that asks one thing after the other is waited for between its requests, if it was quick before and nobody else
 was served meanwhile: a few more receives cost less than to sleep and to be woken with cold caches.
@@ -27,7 +25,6 @@ from struct import Struct
 from typing import Final, Protocol, cast
 
 from smbserver.transport.buffer_pool import RECEIVE_BUFFER, BufferPool
-from smbserver.transport.send_room import WIDE_FROM, narrow, widen
 
 Buffer = bytes | bytearray | memoryview
 
@@ -156,7 +153,6 @@ class TcpTransport:
         self._closing = False
         self._draining = False
         self._linger: asyncio.TimerHandle | None = None
-        self._narrow = narrow(sock)
         self.closed = False
         self.sends_tails = True
 
@@ -205,13 +201,7 @@ class TcpTransport:
             self._queue.append(tail)
             self._tails += 1
         self._answered += length
-        if length > WIDE_FROM and self._narrow:
-            self._narrow = False
-            widen(self._socket)
-        if self._writing:
-            if length >= FLUSH_AT:
-                self._flush()
-        elif not self._in_batch or self._queued >= FLUSH_AT:
+        if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
             self._flush()
 
     def _queue_owed(self) -> None:

@@ -27,6 +27,7 @@ ABOUT = {
     "cpu": "a <processor>",
     "cores": 2,
     "kernel": "6.18",
+    "congestion": "cubic",
     "python": "3.11",
     "rounds": 1,
     "versions": {"smbd": "Version 4.17"},

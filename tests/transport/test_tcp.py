@@ -437,24 +437,6 @@ def test_replies_of_one_event_go_out_together(line: Line, monkeypatch: pytest.Mo
     assert line.read() == framed(*sent)
 
 
-def test_a_large_reply_goes_out_behind_one_that_waits_without_an_event(line: Line) -> None:
-    line.transport.send([payload(0, 4 * FLUSH_AT)])
-    assert line.transport.owes
-    found = bytearray()
-    while True:
-        try:
-            found += line.peer.recv(CHUNK)
-        except BlockingIOError:
-            break
-    small, large = payload(1, 100), payload(2, FLUSH_AT)
-    line.transport.send([small])
-    with pytest.raises(BlockingIOError):
-        line.peer.recv(1)
-    line.transport.send([large])
-    found += line.peer.recv(CHUNK)
-    assert found + line.read() == framed(payload(0, 4 * FLUSH_AT), small, large)
-
-
 # --- back pressure ---
 
 LIMIT = 256 * 1024
