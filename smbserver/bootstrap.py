@@ -3,7 +3,8 @@
 Theory of operation. Only the standard library is needed here, and what is imported parses on Python 3.8, so that an old
 Python gets a sentence instead of a SyntaxError. `ensure` costs two module look-ups when everything is in place.
 Otherwise, in a source checkout, `.venv` beside pyproject.toml is filled with the declared dependencies and this
-process becomes that environment's Python.
+process becomes that environment's Python. The same for a Python that nobody has made an environment of and that has
+what is required by chance, but not what adds speed; where that fails it serves as it is (transcript 0051).
 
 Files in `.venv` make an interruption harmless:
 
@@ -11,6 +12,8 @@ Files in `.venv` make an interruption harmless:
   programs inherit its descriptor, so a second start waits even for the orphans of a killed one.
 - `smbserver-ready` and `smbserver-ready-EXTRA` are removed before anything changes and written last. They hold a
   digest of what was asked for. Without a current one the environment is not trusted; without any it is built again.
+- `smbserver-failed` is left when a server that can do without could not have it made, and keeps the next start from
+  trying the same again.
 """
 
 from __future__ import annotations
@@ -22,7 +25,7 @@ import os
 import shutil
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NoReturn
 
@@ -32,10 +35,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 MINIMUM_PYTHON = (3, 11)  # asyncio.timeout, tomllib; also `requires-python` in pyproject.toml
-REQUIRED_MODULES = ("cryptography", "pyasn1")  # no session without them; the other dependencies only add speed
+REQUIRED_MODULES = ("cryptography", "pyasn1")  # no session without them
+SPEED_MODULES = ("uvloop",)  # the other dependencies
 GUARD_VARIABLE = "SMBSERVER_BOOTSTRAP"  # set for the process we turn into, so that it cannot do the same again
 OWNER_FILE = "smbserver-setup"
 READY_FILE = "smbserver-ready"
+FAILED_FILE = "smbserver-failed"
+PATIENT = ()  # pip's own: five more tries, 15 seconds for each
+IMPATIENT = ("--retries", "1", "--timeout", "5")  # for who can do without
 # pip settings of the user that would send the packages somewhere else than into .venv
 REDIRECTING_VARIABLES = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME")
 
@@ -50,15 +57,17 @@ def ensure(argv: Sequence[str]) -> None:
     `argv` holds the arguments after the program's name. In a source checkout the environment is created when needed
     and this process is replaced by `.venv/bin/python -m smbserver argv...`, with the same working directory. What
     cannot be put right here ends in SystemExit with one plain message: Python too old, packages missing from an
-    installation, no network.
+    installation, no network. When only speed is missing it ends in a line on stderr.
     """
     if sys.version_info < MINIMUM_PYTHON:
         _leave(_too_old())
     missing = [name for name in REQUIRED_MODULES if not _is_installed(name)]
     guarded = os.environ.pop(GUARD_VARIABLE, None)
-    if not missing:
-        return
     root = _checkout()
+    if not missing:
+        if guarded is None and root is not None:
+            _gain_speed(root, argv)
+        return
     if root is None:
         pip = f"{sys.executable} -m pip install {' '.join(missing)}"
         _leave(f"the Python packages {' and '.join(missing)} are missing. Install them with:\n    {pip}")
@@ -73,6 +82,45 @@ def ensure(argv: Sequence[str]) -> None:
         _leave(str(error))
     except KeyboardInterrupt:
         _leave("set-up interrupted; the next start repairs it.")
+    _become(python, root, argv)
+
+
+def _gain_speed(root: Path, argv: Sequence[str]) -> None:
+    """Become the environment's Python if this one lacks what adds speed and is nobody's choice; else return."""
+    missing = [name for name in SPEED_MODULES if not _is_installed(name)]
+    if not missing or os.name != "posix" or _is_chosen():
+        return
+    try:
+        python = _prepare_once(root)
+    except SetupError as error:
+        _say(f"goes on without {' and '.join(missing)}, slower: {error}")
+        return
+    except KeyboardInterrupt:
+        _leave("set-up interrupted; the next start repairs it.")
+    _become(python, root, argv)
+
+
+def _prepare_once(root: Path) -> Path:
+    """As `_prepare`, unless it has failed before: SetupError then, too. Installs nothing outside of `.venv`."""
+    venv = root / ".venv"
+    failed = venv / FAILED_FILE
+    base, _ = read_dependencies(root / "pyproject.toml", None)
+    attempt = {"dependencies": _digest(base), "with": os.path.realpath(sys.executable)}
+    if not _is_ready(venv, None, root, base):
+        if _read_ready(failed) == attempt:
+            raise SetupError(f"{venv} could not be made before. To try again:\n    rm -r {venv}")
+        if not _is_installed("ensurepip"):
+            raise SetupError(f"{sys.executable} has no ensurepip module, which is needed to create an environment.")
+    try:
+        return _prepare(root, None, IMPATIENT)
+    except SetupError:
+        if (venv / OWNER_FILE).exists():
+            with suppress(OSError):  # then it will be tried again
+                failed.write_text(json.dumps(attempt), encoding="utf-8")
+        raise
+
+
+def _become(python: Path, root: Path, argv: Sequence[str]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     # The arguments may hold a password: they are handed on, never printed.
@@ -92,7 +140,7 @@ def environment(extra: str | None) -> Path:
     return _prepare(root, extra)
 
 
-def _prepare(root: Path, extra: str | None) -> Path:
+def _prepare(root: Path, extra: str | None, patience: Sequence[str] = PATIENT) -> Path:
     if os.name != "posix":
         raise SetupError(f"install the dependencies first:\n    {sys.executable} -m pip install -e {root}")
     venv = root / ".venv"
@@ -111,7 +159,8 @@ def _prepare(root: Path, extra: str | None) -> Path:
                 each.unlink()
             if not reusable:
                 _create(root, venv, lock)
-            _install(python, wanted[extra], lock)
+            _install(python, wanted[extra], patience, lock)
+            (venv / FAILED_FILE).unlink(missing_ok=True)
             for name, dependencies in wanted.items():
                 _write_ready(venv, _ready_file(venv, name), root, dependencies)
     except OSError as error:
@@ -140,6 +189,11 @@ def read_dependencies(pyproject: Path, extra: str | None) -> tuple[list[str], li
 def _is_installed(module: str) -> bool:
     found = importlib.util.find_spec(module)
     return found is not None and found.origin is not None  # without an origin: a folder that a removed package left
+
+
+def _is_chosen() -> bool:
+    """Whether somebody made this Python's environment: what is in it is what he wanted."""
+    return sys.prefix != sys.base_prefix or (Path(sys.prefix) / "conda-meta").is_dir()
 
 
 def _checkout() -> Path | None:
@@ -240,11 +294,15 @@ def _create(root: Path, venv: Path, lock: IO[str]) -> None:
     (_site_packages(venv) / "smbserver-checkout.pth").write_text(f"{root}\n", encoding="utf-8")
 
 
-def _install(python: Path, dependencies: Sequence[str], lock: IO[str]) -> None:
+def _install(python: Path, dependencies: Sequence[str], patience: Sequence[str], lock: IO[str]) -> None:
     _say(f"installing {', '.join(dependencies)}")
     # -I: a PYTHONPATH or a package in the user's home must not look like an installed dependency.
-    command = [str(python), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input", *dependencies]
-    _run(command, lock, "pip could not install the dependencies; is this machine connected to a package index?")
+    pip = [str(python), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    _run(
+        [*pip, *patience, *dependencies],
+        lock,
+        "pip could not install the dependencies; is this machine connected to a package index?",
+    )
 
 
 def _install_ensurepip() -> None:

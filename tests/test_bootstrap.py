@@ -149,7 +149,7 @@ def test_nothing_happens_when_the_modules_are_there(runner: FakeRunner, monkeypa
 
     monkeypatch.setattr(importlib.util, "find_spec", find_spec)
     bootstrap.ensure(["--share", "x"])
-    assert asked == ["cryptography", "pyasn1"]
+    assert asked == ["cryptography", "pyasn1", "uvloop"]
     assert runner.commands == []
 
 
