@@ -42,6 +42,7 @@ from smbserver.commands.create_caching import (
 )
 from smbserver.commands.create_durable import (
     DurableRequest,
+    can_be_replayed,
     displace,
     durable_request,
     durable_response,
@@ -129,12 +130,13 @@ def create(
             opened, action, meta = _open_file(request, work, tree, backend, durable, looked_ahead)
         except MustLookAhead as look:
             _hold_replays(look.waiter, work, durable)
-            can_replay = durable is not None
+            can_replay = can_be_replayed(durable)
             return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree, can_replay), can_cancel=False)
         except MustWait as stop:
             return _wait(stop.waiter, asked, work, durable)
         except MustResize as large:
-            pending = resize_first(work, tree, large, partial(_answer_resized, request, work, tree, durable, large))
+            answer = partial(_answer_resized, request, work, tree, durable, large)
+            pending = resize_first(work, tree, can_be_replayed(durable), large, answer)
             _hold_replays(pending.waiter, work, durable)
             return pending
     return _opened(request, work, tree, durable, opened, action, meta)
@@ -178,9 +180,7 @@ def _answer_resized(
 def _looked_ahead(
     asked: wire.CreateRequest, work: Work, tree: Tree, can_replay: bool
 ) -> Reply | Pending[None] | Pending[Reply]:
-    check_client(work, tree)
-    if work.connection.push is None and not can_replay:
-        raise StatusError(status.FILE_CLOSED)  # its channel is lost: nobody would ever hear of the open
+    check_client(work, tree, can_replay)
     return create(asked, work, True)
 
 
@@ -191,7 +191,8 @@ def _again(asked: wire.CreateRequest, work: Work) -> Callable[[], Reply | Pendin
 def _wait(waiter: Waiter[None], asked: wire.CreateRequest, work: Work, durable: DurableRequest | None) -> Pending[None]:
     """Everything is looked at again when the waiter resolves; until then a replay is told to come again."""
     _hold_replays(waiter, work, durable)
-    return Pending(waiter, lambda _: create(asked, work), can_cancel=True)
+    outlives = can_be_replayed(durable)
+    return Pending(waiter, lambda _: create(asked, work), can_cancel=True, outlives_channel=outlives)
 
 
 def _hold_replays(waiter: Waiter[T], work: Work, durable: DurableRequest | None) -> None:

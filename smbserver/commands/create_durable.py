@@ -82,6 +82,11 @@ def durable_request(request: wire.CreateRequest, work: Work) -> DurableRequest |
     return None
 
 
+def can_be_replayed(durable: DurableRequest | None) -> bool:
+    """Whether the client can ask for the outcome by another channel, when it did not hear it by this one."""
+    return durable is not None and durable.key.create_guid != NO_GUID
+
+
 def _app_instance(found: dict[bytes, bytes], revision: int) -> AppInstance | None:
     data = found.get(wire.APP_INSTANCE_ID)
     if data is None:

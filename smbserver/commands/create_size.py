@@ -79,21 +79,25 @@ def large_room(request: wire.CreateRequest, handle: Handle) -> int:
     return size if size >= LARGE else 0
 
 
-def resize_first(work: Work, tree: Tree, large: MustResize, answer: Callable[[], Reply]) -> Pending[Reply]:
-    """What the thread has to do, then the answer."""
-    return resize(work, _course(work, tree, large, answer), large.opened)
+def resize_first(
+    work: Work, tree: Tree, can_replay: bool, large: MustResize, answer: Callable[[], Reply]
+) -> Pending[Reply]:
+    """What the thread has to do, then the answer. `can_replay`: it is made for a lost connection, too."""
+    return resize(work, _course(work, tree, can_replay, large, answer), large.opened)
 
 
-def _course(work: Work, tree: Tree, large: MustResize, answer: Callable[[], Reply]) -> "steps.Steps[None]":
+def _course(
+    work: Work, tree: Tree, can_replay: bool, large: MustResize, answer: Callable[[], Reply]
+) -> "steps.Steps[None]":
     handle = large.opened.handle
     try:
         if large.overwrite is not None:
             yield partial(handle.truncate, 0)
-            check_client(work, tree)
+            check_client(work, tree, can_replay)
             large.overwrite()
         if large.room:
             yield partial(handle.allocate, large.room)
-            check_client(work, tree)
+            check_client(work, tree, can_replay)
         return answer()
     except BaseException:
         if large.opened.session is None:
@@ -101,9 +105,11 @@ def _course(work: Work, tree: Tree, large: MustResize, answer: Callable[[], Repl
         raise
 
 
-def check_client(work: Work, tree: Tree) -> None:
-    """What has waited for a thread may have no tree any more: StatusError FILE_CLOSED."""
+def check_client(work: Work, tree: Tree, can_replay: bool) -> None:
+    """StatusError FILE_CLOSED: what has waited for a thread may have no tree any more, or nobody who hears of it."""
     if work.need_session().trees.get(tree.tree_id) is not tree:
+        raise StatusError(status.FILE_CLOSED)
+    if work.connection.push is None and not can_replay:  # its channel is lost
         raise StatusError(status.FILE_CLOSED)
 
 

@@ -409,8 +409,8 @@ class Connection:
 
         [MS-SMB2] 3.3.7.1 cancels it as well. But then its replay waits in its place and may be lost in its turn.
         """
-        session = work.session
-        return work.command == header.CREATE and session is not None and len(session.channels) > 1
+        session, pending = work.session, work.pending
+        return pending is not None and pending.outlives_channel and session is not None and len(session.channels) > 1
 
     def finished_late(self, session: Session) -> None:
         """A request of this lost connection has ended; with the last one nothing is left to wait for."""
