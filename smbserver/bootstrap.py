@@ -1,7 +1,7 @@
 """Lets `python3 -m smbserver` of a fresh clone set up its own private Python environment before it starts.
 
 Theory of operation. Only the standard library is needed here, and what is imported parses on Python 3.8, so that an old
-Python gets a sentence instead of a SyntaxError. `ensure` costs two module look-ups when everything is in place.
+Python gets a sentence instead of a SyntaxError. `ensure` costs three module look-ups when everything is in place.
 Otherwise, in a source checkout, `.venv` beside pyproject.toml is filled with the declared dependencies and this
 process becomes that environment's Python. The same for a Python that nobody has made an environment of and that has
 what is required by chance, but not what adds speed; where that fails it serves as it is (transcript 0051).
