@@ -41,8 +41,7 @@ GUARD_VARIABLE = "SMBSERVER_BOOTSTRAP"  # set for the process we turn into, so t
 OWNER_FILE = "smbserver-setup"
 READY_FILE = "smbserver-ready"
 FAILED_FILE = "smbserver-failed"
-PATIENT = ()  # pip's own: five more tries, 15 seconds for each
-IMPATIENT = ("--retries", "1", "--timeout", "5")  # for who can do without
+IMPATIENT = ("--retries", "1", "--timeout", "5")  # of pip, for who can do without; else five, of 15 seconds each
 # pip settings of the user that would send the packages somewhere else than into .venv
 REDIRECTING_VARIABLES = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_USER", "PYTHONHOME")
 
@@ -64,10 +63,11 @@ def ensure(argv: Sequence[str]) -> None:
     missing = [name for name in REQUIRED_MODULES if not _is_installed(name)]
     guarded = os.environ.pop(GUARD_VARIABLE, None)
     root = _checkout()
-    if not missing:
-        if guarded is None and root is not None:
-            _gain_speed(root, argv)
-        return
+    can_serve = not missing
+    if can_serve:
+        missing = [name for name in SPEED_MODULES if not _is_installed(name)]
+        if not missing or guarded is not None or root is None or os.name != "posix" or _is_chosen():
+            return
     if root is None:
         pip = f"{sys.executable} -m pip install {' '.join(missing)}"
         _leave(f"the Python packages {' and '.join(missing)} are missing. Install them with:\n    {pip}")
@@ -77,27 +77,31 @@ def ensure(argv: Sequence[str]) -> None:
             f"Delete it and start again:\n    rm -r {guarded}"
         )
     try:
-        python = _prepare(root, None)
+        python = _prepare_once(root) if can_serve else _prepare(root, None)
     except SetupError as error:
-        _leave(str(error))
-    except KeyboardInterrupt:
-        _leave("set-up interrupted; the next start repairs it.")
-    _become(python, root, argv)
-
-
-def _gain_speed(root: Path, argv: Sequence[str]) -> None:
-    """Become the environment's Python if this one lacks what adds speed and is nobody's choice; else return."""
-    missing = [name for name in SPEED_MODULES if not _is_installed(name)]
-    if not missing or os.name != "posix" or _is_chosen():
-        return
-    try:
-        python = _prepare_once(root)
-    except SetupError as error:
+        if not can_serve:
+            _leave(str(error))
         _say(f"goes on without {' and '.join(missing)}, slower: {error}")
         return
     except KeyboardInterrupt:
         _leave("set-up interrupted; the next start repairs it.")
-    _become(python, root, argv)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The arguments may hold a password: they are handed on, never printed.
+    os.execve(str(python), [str(python), "-m", "smbserver", *argv], {**os.environ, GUARD_VARIABLE: str(root / ".venv")})
+
+
+def environment(extra: str | None) -> Path:
+    """Create or repair the checkout's `.venv`, with an optional extra of pyproject.toml; return its Python.
+
+    Raises SetupError, whose text is for the user, when that is impossible or when this is no source checkout.
+    """
+    if sys.version_info < MINIMUM_PYTHON:
+        raise SetupError(_too_old())
+    root = _checkout()
+    if root is None:
+        raise SetupError("smbserver is installed here, not a source checkout: there is no environment to create")
+    return _prepare(root, extra)
 
 
 def _prepare_once(root: Path) -> Path:
@@ -120,27 +124,7 @@ def _prepare_once(root: Path) -> Path:
         raise
 
 
-def _become(python: Path, root: Path, argv: Sequence[str]) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    # The arguments may hold a password: they are handed on, never printed.
-    os.execve(str(python), [str(python), "-m", "smbserver", *argv], {**os.environ, GUARD_VARIABLE: str(root / ".venv")})
-
-
-def environment(extra: str | None) -> Path:
-    """Create or repair the checkout's `.venv`, with an optional extra of pyproject.toml; return its Python.
-
-    Raises SetupError, whose text is for the user, when that is impossible or when this is no source checkout.
-    """
-    if sys.version_info < MINIMUM_PYTHON:
-        raise SetupError(_too_old())
-    root = _checkout()
-    if root is None:
-        raise SetupError("smbserver is installed here, not a source checkout: there is no environment to create")
-    return _prepare(root, extra)
-
-
-def _prepare(root: Path, extra: str | None, patience: Sequence[str] = PATIENT) -> Path:
+def _prepare(root: Path, extra: str | None, patience: Sequence[str] = ()) -> Path:
     if os.name != "posix":
         raise SetupError(f"install the dependencies first:\n    {sys.executable} -m pip install -e {root}")
     venv = root / ".venv"

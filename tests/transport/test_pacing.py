@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from tests.test_server import port_of, settings_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has TCP_CONGESTION")
 NAME_SIZE = 16  # TCP_CA_NAME_MAX
 
 
@@ -40,11 +38,11 @@ def other() -> bytes:
 
 
 @contextmanager
-def connected(control: bytes, client: str, server: str = "127.0.0.1") -> Iterator[socket.socket]:
+def connected(begins_with: bytes, client: str, server: str = "127.0.0.1") -> Iterator[socket.socket]:
     """The server's end of a connection over TCP that begins with a congestion control."""
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
     with socket.create_server((server, 0), family=family) as listener, socket.socket(family) as peer:
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, control)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, begins_with)
         peer.bind((client, 0))
         peer.connect(listener.getsockname())
         ours, _ = listener.accept()
