@@ -180,8 +180,12 @@ def _target_path(target: file_info.RenameTarget, opened: Open) -> tuple[names.Pa
 
 
 def set_link(data: memoryview, opened: Open, work: Work) -> Waiter[None] | None:
-    """[MS-FSA] 2.1.5.14.6."""
-    opened.need(opened.tree.maximal_access & access.FILE_WRITE_ATTRIBUTES)
+    """[MS-FSA] 2.1.5.15.7, which asks for no right at the open: Linux's client opens to read attributes for it.
+
+    The file's change time and number of links change, so its user must have the right to change what is known of it.
+    """
+    if not opened.maximal_access & access.FILE_WRITE_ATTRIBUTES:
+        raise StatusError(status.ACCESS_DENIED)
     work.check_user()
     if opened.handle.is_directory:
         raise StatusError(status.FILE_IS_A_DIRECTORY)

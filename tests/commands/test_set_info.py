@@ -16,6 +16,7 @@ from conformance.client.protocol import (
     INFO_FILE,
     INFO_FILESYSTEM,
     OPEN_IF,
+    READ_ATTRIBUTES,
     SHARE_ALL,
     SHARE_READ,
     SHARE_WRITE,
@@ -238,6 +239,13 @@ def test_a_hard_link(world: World, file: File) -> None:
         change(folder(file.tree, "folder", access=GENERIC_ALL), 11, queries.rename_data("x"))
         == status.FILE_IS_A_DIRECTORY
     )
+
+
+def test_a_hard_link_as_linux_asks_for_it(world: World, file: File) -> None:
+    """`link(2)` on a mount opens the file with FILE_READ_ATTRIBUTES and nothing else."""
+    seen = file.tree.open("file", access=READ_ATTRIBUTES)
+    assert change(seen, 11, queries.rename_data("link")) == 0
+    assert (world.data / "link").stat().st_ino == (world.data / "file").stat().st_ino
 
 
 @pytest.mark.parametrize(
