@@ -38,12 +38,26 @@ SYSTEM_PACKAGES = {
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 # Whether it works: figures of so short a run mean nothing, and nobody compares them.
 BENCH_WORDS = ("--rounds", "1", "--seconds", "0.2", "--mib", "64", "--servers", "ours", "--modes", "plain,encrypted")
+# Half a minute each; the others differ from these in what the smaller clients try in every mode.
+MOUNT_WORDS = ("--modes", "3.1.1", "sealed", "posix", "links", "2.1")
 # Every test stands alone, so they can be shared out. Each process collects all of them: more than four gain little.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")
 # smbd keeps streams as we do with this module, which Debian only recommends beside it.
 SMBD_MODULE = "samba/vfs/streams_xattr.so"
+# The emulated machine in which the kernel's own client runs.
+MACHINE_PACKAGES = {
+    "qemu-system-x86_64": "qemu-system-x86",
+    "busybox": "busybox",
+    "cpio": "cpio",
+    "depmod": "kmod",
+}
 # What only the full matrix needs: the other server's module, and for the compiled build a compiler.
-FULL_PACKAGES = {SMBD_MODULE: "samba-vfs-modules", "cc": "gcc", "/usr/bin/python3-config": "python3-dev"}
+FULL_PACKAGES = {
+    SMBD_MODULE: "samba-vfs-modules",
+    "cc": "gcc",
+    "/usr/bin/python3-config": "python3-dev",
+    **MACHINE_PACKAGES,
+}
 LIBRARIES = Path("/usr/lib")  # where modules are, below it or one folder further down
 PURE_VARIABLE = "SMBSERVER_PURE"  # as in smbserver.compile.current: the sources run, even where there is a build
 STEP_SECONDS = 3600  # a step that takes longer hangs; the full conformance matrix needs some minutes
@@ -91,6 +105,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
             Step("bench", ("conformance/bench/run.py", *BENCH_WORDS), ("smbclient",)),
             Step("latency", ("conformance/latency/run.py", "--seconds", "0.5")),
             Step("memory", ("conformance/sharing/memory_bars.py", "--seconds", "10", "--gib", "0.25")),
+            Step("linux mount", ("conformance/linux_mount/run.py", *MOUNT_WORDS), tuple(MACHINE_PACKAGES)),
             Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),
             Step("smbtorture", ("conformance/smbtorture/run.py",), ("smbtorture",)),
         ]
