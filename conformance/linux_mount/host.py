@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -22,9 +21,14 @@ class Silent(Exception):
 class Host:
     """Answers one machine until it says that it has ended."""
 
-    def __init__(self, mode: str, line: Line, folder: Path, told: dict[str, object]) -> None:
-        """`told` is what the machine is to do; results are collected in `results`."""
+    def __init__(
+        self, mode: str, line: Line, folder: Path, told: dict[str, object], cpu_seconds: Callable[[], float]
+    ) -> None:
+        """`told` is what the machine is to do; what comes of it is collected in `results` and `spent`."""
         self.results: list[Result] = []
+        self.spent: dict[str, float] = {}
+        self._cpu_seconds = cpu_seconds
+        self._cpu_before = 0.0
         self.mounts = self.debug = ""
         self._mode = mode
         self._line = line
@@ -83,6 +87,13 @@ class Host:
         """A check has ended; `message` is empty when all was well."""
         self.results.append(Result(name, self._mode, not message, round(seconds, 1), message))
 
+    def on_workload(self, name: str, units: int) -> None:
+        """So many units are done; none: a workload begins."""
+        now = self._cpu_seconds()
+        if units:
+            self.spent[name] = (now - self._cpu_before) / units
+        self._cpu_before = now
+
     def on_end(self) -> None:
         """All is done."""
 
@@ -115,7 +126,3 @@ class Host:
         """Bytes of the share's file system."""
         facts = os.statvfs(self._folder)
         return facts.f_blocks * facts.f_frsize
-
-    def on_wait(self, seconds: float) -> None:
-        """Nothing, for so long."""
-        time.sleep(seconds)

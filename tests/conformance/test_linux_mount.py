@@ -12,6 +12,7 @@ import pytest
 from conformance.linux_mount import host as host_module
 from conformance.linux_mount.guest import place
 from conformance.linux_mount.host import Host, Silent
+from conformance.linux_mount.measure import table
 from conformance.linux_mount.run import MODES
 from tests.run import MOUNT_WORDS
 
@@ -37,7 +38,8 @@ def line() -> Line:
 @pytest.fixture
 def host(line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
     monkeypatch.setattr(place, "HOST", "127.0.0.1")
-    host = Host("3.1.1", line, tmp_path, {"port": 1})  # type: ignore[arg-type]  # all that is asked of a line
+    times = iter((5.0, 6.0))
+    host = Host("3.1.1", line, tmp_path, {"port": 1}, lambda: next(times))  # type: ignore[arg-type]  # all that is asked of a line
     yield host
     host.close()
 
@@ -96,6 +98,14 @@ def test_a_machine_that_says_nothing_more(host: Host, monkeypatch: pytest.Monkey
         host.serve(lambda: True)
     thread.join()
     asked[0].close()
+
+
+def test_what_is_measured(host: Host) -> None:
+    host.on_workload("", 0)
+    host.on_workload("read", 4)
+    assert host.spent == {"read": 0.25}
+    ours, smbd = [{"read": 0.001}, {"read": 0.002}], [{"read": 0.002}, {"read": 0.001}]
+    assert table({"ours": ours, "smbd": smbd}).split() == ["ours", "smbd", "share", "read", "1500", "1500", "1.25"]
 
 
 def test_what_a_check_says() -> None:

@@ -6,8 +6,9 @@ import subprocess
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
-from conformance.linux_mount.guest import checks_files, checks_names, checks_programs, checks_sharing
+from conformance.linux_mount.guest import checks_files, checks_names, checks_programs, checks_sharing, workloads
 from conformance.linux_mount.guest.place import HOST, Different, Host, Place
 
 MEMORY = Path("/tmp/memory")
@@ -35,6 +36,16 @@ def _run(host: Host) -> None:
         mount_share(mount, told["port"], told["share"], told["options"])
     host.ask("mounted", mounts=Path("/proc/mounts").read_text(), debug=Path("/proc/fs/cifs/DebugData").read_text())
     host.ask("result", name="mount", message="", seconds=time.monotonic() - begun)
+    if told["measure"]:
+        workloads.run(*MOUNTS, host)
+    else:
+        _check(host, told)
+    for mount in MOUNTS:
+        done = subprocess.run(["umount", str(mount)], capture_output=True, text=True, check=False)
+        host.ask("result", name=f"umount{mount}", message=done.stderr, seconds=0)
+
+
+def _check(host: Host, told: dict[str, Any]) -> None:  # JSON: what the host's `told` has
     for part in PARTS:
         for name, check in vars(part).items():
             full = f"{part.__name__.rpartition('_')[2]}.{name.removeprefix('check_')}"
@@ -62,9 +73,6 @@ def _run(host: Host) -> None:
                 message = traceback.format_exc() + _kernel_log()
             host.ask("result", name=full, message=message, seconds=time.monotonic() - begun)
             shutil.rmtree(MEMORY / folder)
-    for mount in MOUNTS:
-        done = subprocess.run(["umount", str(mount)], capture_output=True, text=True, check=False)
-        host.ask("result", name=f"umount{mount}", message=done.stderr, seconds=0)
 
 
 def mount_share(mount: Path, port: int, share: str, options: str) -> None:
