@@ -23,7 +23,6 @@ def run(first: Path, second: Path, host: Host) -> None:
         ("write, MiB", LARGE, partial(_write, first / "large", data)),
         ("read, MiB", LARGE, partial(_read, second / "large")),
         ("write 1 KiB file", FILES, partial(_each, names, lambda name: (first / name).write_bytes(data[:1024]))),
-        ("list and stat", FILES, lambda: [entry.stat() for entry in os.scandir(second)]),
         ("stat", FILES, partial(_each, names, lambda name: (second / name).stat())),
         ("read 1 KiB file", FILES, partial(_each, names, lambda name: (second / name).read_bytes())),
         ("rename", FILES, partial(_each, names, lambda name: (first / name).rename(first / f"{name}.new"))),
