@@ -4,6 +4,7 @@ import lzma
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ REPOSITORY: Final = Path(__file__).resolve().parents[2]
 # The newest first; each leads to the package of one kernel, in the small flavour for virtual machines.
 KERNEL_PACKAGES: Final = ("linux-image-6.12-cloud-amd64", "linux-image-cloud-amd64")
 PYTHON: Final = Path("/usr/bin/python3")
+# What is not built in everywhere, and nothing works without.
 MODULES: Final = ("virtio_pci", "virtio_net", "nls_utf8", "cifs")
 # What the client asks for by name when a share is mounted; the newer the kernel, the more of it is built in.
 ALGORITHMS: Final = ("ghash_generic", "cmac", "ccm", "gcm", "ctr", "hmac", "md5", "sha256_generic", "sha512_generic")
@@ -75,10 +77,11 @@ def _unpacked_kernel(packages: Path, wanted: Sequence[str]) -> Path:
     target = packages / name
     if not target.is_dir():
         packages.mkdir(parents=True, exist_ok=True)
-        _run(["apt-get", "download", "-q", name], packages)
-        package = next(packages.glob(f"{name}_*.deb"))
-        _run(["dpkg-deb", "-x", str(package), str(target)], packages)
-        package.unlink()
+        with tempfile.TemporaryDirectory(dir=packages) as part:  # whoever is interrupted leaves no half of a kernel
+            _run(["apt-get", "download", "-q", name], Path(part))
+            package = next(Path(part).glob(f"{name}_*.deb"))
+            _run(["dpkg-deb", "-x", str(package), "kernel"], Path(part))
+            (Path(part) / "kernel").rename(target)
     return target
 
 

@@ -42,11 +42,12 @@ class Mode:
     links: str = ""  # `symlinks` of the share
 
 
+# DebugData shows "Dialect 0x311 signed posix" when it signs, the last word for what the server can do.
 MODES: Final = {
     "3.1.1": Mode("vers=3.1.1,mfsymlinks", shown=("Dialect 0x311 signed",)),
-    "plain": Mode("vers=3.1.1,mfsymlinks", "enabled", shown=("Dialect 0x311",)),
+    "plain": Mode("vers=3.1.1,mfsymlinks", "enabled", shown=("Dialect 0x311 posix",)),
     "sealed": Mode("vers=3.1.1,seal,mfsymlinks", shown=("Dialect 0x311 signed", ",seal,")),
-    "posix": Mode("vers=3.1.1,posix", shown=("posix",)),
+    "posix": Mode("vers=3.1.1,posix", shown=(",posix,",)),
     "uncached": Mode("vers=3.1.1,cache=none,mfsymlinks", shown=("Dialect 0x311 signed",)),
     "3.0": Mode("vers=3.0,mfsymlinks", shown=("Dialect 0x300 signed",)),
     "3.0-sealed": Mode("vers=3.0,seal,mfsymlinks", shown=("Dialect 0x300 signed", ",seal,")),
@@ -132,6 +133,9 @@ def run_mode(
                 finally:
                     host.close()
             missing = [text for text in mode.shown if text not in host.mounts + host.debug]
+            unknown = set(options.checks) - {result.script for result in results}
+            if unknown and host.debug:
+                raise ServerError(f"no such check: {', '.join(sorted(unknown))}")
             if missing and host.debug:
                 raise ServerError(f"mounted otherwise, not found: {missing}\n{host.mounts}{host.debug}")
     except (ServerError, OSError) as problem:
