@@ -8,12 +8,19 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from conformance.linux_mount.guest import checks_files, checks_names, checks_programs, checks_sharing, workloads
-from conformance.linux_mount.guest.place import HOST, Different, Host, Place
+from conformance.linux_mount.guest import (
+    checks_files,
+    checks_mounts,
+    checks_names,
+    checks_programs,
+    checks_sharing,
+    workloads,
+)
+from conformance.linux_mount.guest.place import Different, Host, Place, mount
 
 MEMORY = Path("/tmp/memory")
 MOUNTS = (Path("/first"), Path("/second"))
-PARTS = (checks_files, checks_names, checks_sharing, checks_programs)
+PARTS = (checks_files, checks_names, checks_sharing, checks_programs, checks_mounts)
 
 
 def main() -> None:
@@ -31,18 +38,20 @@ def _run(host: Host) -> None:
     told = host.ask("told")
     assert isinstance(told, dict)
     begun = time.monotonic()
-    for mount in MOUNTS:
-        mount.mkdir()
-        mount_share(mount, told["port"], told["share"], told["options"])
+    for where in MOUNTS:
+        where.mkdir()
+        refusal = mount(where, told["port"], told["share"], told["options"])
+        if refusal:
+            raise Different(f"mount -o {told['options']}: {refusal}")
     host.ask("mounted", mounts=Path("/proc/mounts").read_text(), debug=Path("/proc/fs/cifs/DebugData").read_text())
     host.ask("result", name="mount", message="", seconds=time.monotonic() - begun)
     if told["measure"]:
         workloads.run(*MOUNTS, host)
     else:
         _check(host, told)
-    for mount in MOUNTS:
-        done = subprocess.run(["umount", str(mount)], capture_output=True, text=True, check=False)
-        host.ask("result", name=f"umount{mount}", message=done.stderr, seconds=0)
+    for where in MOUNTS:
+        done = subprocess.run(["umount", str(where)], capture_output=True, text=True, check=False)
+        host.ask("result", name=f"umount{where}", message=done.stderr, seconds=0)
 
 
 def _check(host: Host, told: dict[str, Any]) -> None:  # JSON: what the host's `told` has
@@ -61,9 +70,10 @@ def _check(host: Host, told: dict[str, Any]) -> None:  # JSON: what the host's `
                 MOUNTS[1] / folder,
                 MEMORY / folder,
                 folder,
-                frozenset(told["options"].split(",")),
+                tuple(told["options"].split(",")),
                 told["links_are_shown"],
                 host,
+                told["port"],
             )
             try:
                 check(place)
@@ -73,19 +83,6 @@ def _check(host: Host, told: dict[str, Any]) -> None:  # JSON: what the host's `
                 message = traceback.format_exc() + _kernel_log()
             host.ask("result", name=full, message=message, seconds=time.monotonic() - begun)
             shutil.rmtree(MEMORY / folder)
-
-
-def mount_share(mount: Path, port: int, share: str, options: str) -> None:
-    """Raises Different with what `mount` and the kernel say."""
-    words = f"ip={HOST},unc=\\\\{HOST}\\{share},port={port},{options}"
-    done = subprocess.run(
-        ["mount", "-t", "cifs", f"//{HOST}/{share}", str(mount), "-o", words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Different(f"mount {words}: {done.stderr}{_kernel_log()}")
 
 
 def _kernel_log() -> str:

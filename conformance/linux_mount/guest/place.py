@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -50,6 +51,14 @@ def until(what: str, is_so: Callable[[], bool]) -> None:
         time.sleep(PAUSE)
 
 
+def mount(where: Path, port: int, share: str, options: str) -> str:
+    """What `mount` says against it, in the C library's words; nothing when it is done."""
+    words = f"ip={HOST},unc=\\\\{HOST}\\{share},port={port},{options}"
+    command = ["mount", "-t", "cifs", f"//{HOST}/{share}", str(where), "-o", words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stderr.strip().rpartition("failed: ")[2] if done.returncode else ""
+
+
 class Host:
     """The machine outside, by one line of JSON there and one back."""
 
@@ -81,11 +90,21 @@ class Place:
     second: Path
     memory: Path
     folder: str
-    options: frozenset[str]
+    options: tuple[str, ...]
     links_are_shown: bool
     host: Host
+    port: int
 
     @property
     def is_posix(self) -> bool:
         """Whether the POSIX extensions are on: names and their removal are Linux's, and not Windows'."""
         return "posix" in self.options
+
+    def mount(self, where: Path, share: str, options: str) -> str:
+        """Mount another share, or the same again; what `mount` says against it, nothing when it is done."""
+        where.mkdir(exist_ok=True)
+        return mount(where, self.port, share, options)
+
+    def unmount(self, where: Path) -> None:
+        """Raises CalledProcessError when something is still in use."""
+        subprocess.run(["umount", str(where)], check=True)
