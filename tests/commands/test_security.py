@@ -202,6 +202,17 @@ def test_what_is_replaced_must_be_his_to_delete(world: World, alice: Tree, bob: 
         refused(status.ACCESS_DENIED, file.set, 1, 11, over)
 
 
+def test_a_link_needs_the_right_and_not_the_open(world: World, alice: Tree, bob: Tree) -> None:
+    """[MS-FSA] 2.1.5.15.7 and Linux's client: the open may be for reading, its user must be more than a reader."""
+    make(alice, "read", allow(sid.EVERYONE, access.FILE_GENERIC_READ))
+    make(alice, "written", allow(sid.EVERYONE, ALL))
+    with bob.open("read", access=access.FILE_READ_ATTRIBUTES) as file:
+        refused(status.ACCESS_DENIED, file.set, 1, 11, queries.rename_data("other"))
+    with bob.open("written", access=access.FILE_READ_ATTRIBUTES) as file:
+        file.set(1, 11, queries.rename_data("other"))
+    assert granted(bob, "other") == ALL
+
+
 def test_delete_and_attributes_through_the_directory(world: World, alice: Tree, bob: Tree) -> None:
     everything = allow(sid.EVERYONE, ALL, INHERITABLE)
     make(alice, "open", everything, options=DIRECTORY_FILE)
