@@ -38,7 +38,7 @@ SYSTEM_PACKAGES = {
 PROGRAM_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
 # Whether it works: figures of so short a run mean nothing, and nobody compares them.
 BENCH_WORDS = ("--rounds", "1", "--seconds", "0.2", "--mib", "64", "--servers", "ours", "--modes", "plain,encrypted")
-# Half a minute each; the others differ from these in what the smaller clients try in every mode.
+# Fifty seconds each; the others differ from these in what the smaller clients try in every mode.
 MOUNT_WORDS = ("--modes", "3.1.1", "sealed", "posix", "links", "2.1")
 # Every test stands alone, so they can be shared out. Each process collects all of them: more than four gain little.
 PARALLEL = ("-n", "auto", "--maxprocesses", "4", "--dist", "worksteal")

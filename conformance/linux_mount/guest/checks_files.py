@@ -1,5 +1,6 @@
 """The bytes of files: each operation on the mount and in memory, and both must be the same."""
 
+import ctypes
 import errno
 import mmap
 import os
@@ -128,8 +129,7 @@ def check_holes(place: Place) -> None:
 
 
 def _fallocate(descriptor: int, mode: int, offset: int, length: int) -> None:
-    import ctypes
-
+    """Python has none with a mode."""
     library = ctypes.CDLL(None, use_errno=True)
     if library.fallocate(descriptor, mode, ctypes.c_long(offset), ctypes.c_long(length)):
         number = ctypes.get_errno()

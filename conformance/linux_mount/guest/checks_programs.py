@@ -1,6 +1,7 @@
 """Programs as people have them: a database, archives, copies of trees, a program that is run from the share."""
 
 import filecmp
+import json
 import os
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from conformance.linux_mount.guest.place import Place, same
 
-SOURCE = Path("/usr/lib/python3.11/json")  # a small tree that every image has
+SOURCE = Path(json.__file__).parent  # a small tree that every image has
 
 
 def check_database(place: Place) -> None:
