@@ -26,6 +26,7 @@ from smbserver.backend.posix import PosixBackend, own_user
 from smbserver.connection.connection import Connection
 from smbserver.driver import Driver
 from smbserver.objects.local_users import LocalUsers
+from smbserver.objects.local_writes import LocalWrites
 from smbserver.objects.server_state import Policy, ServerState
 from smbserver.objects.share import Share
 from smbserver.transport.tcp import LARGE, ROOM, Tail
@@ -120,8 +121,13 @@ class ManualRuntime:
 
     @property
     def timers(self) -> int:
-        """How many timers run."""
-        return len(self._timers)
+        """How many timers run that somebody waits for: all but `looks`."""
+        return len(self._timers) - self.looks
+
+    @property
+    def looks(self) -> int:
+        """How many timers run for the look at what is cached."""
+        return sum(isinstance(getattr(timer[2], "__self__", None), LocalWrites) for timer in self._timers)
 
     def advance(self, seconds: float) -> None:
         """Let time pass; timers fire in their order."""

@@ -19,6 +19,10 @@ from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
 
+Version = tuple[int, int, int, bool]
+"""What tells one content of a file from another: its size, seconds and nanoseconds of its modification, whether it
+still has a name."""
+
 # What LockMirror.set makes of a range; the same words as in sharing.host_locks.
 LOCK_FREE: Final = 0
 LOCK_SHARED: Final = 1
@@ -189,6 +193,11 @@ class Handle(Protocol):
 
     def lock_mirror(self) -> LockMirror | None:
         """A new one for this file; None where there are no local programs. Never blocks."""
+
+    def version(self, again: bool) -> Version | None:
+        """Of the file as it was last looked at, or, `again`, as it is now; None for what only this server changes, and
+        before the first look. Never blocks. OSError.
+        """
 
     def ranges(self) -> "Ranges":
         """For one request on a file's data; the handle must stay open meanwhile. Never blocks."""

@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
-from smbserver.backend.base import Handle, LockMirror, Ranges, StreamHandle, Streams
+from smbserver.backend.base import Handle, LockMirror, Ranges, StreamHandle, Streams, Version
 from smbserver.backend.usage import Usage
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
@@ -183,6 +183,10 @@ class LimitedHandle:
     def lock_mirror(self) -> LockMirror | None:
         """As the inner one."""
         return self.inner.lock_mirror()
+
+    def version(self, again: bool) -> Version | None:
+        """As the inner one."""
+        return self.inner.version(again)
 
     def ranges(self) -> Ranges:
         """What is copied into the file is counted."""

@@ -6,7 +6,7 @@ import errno
 from collections.abc import Iterator, Sequence
 
 from smbserver.backend.apple_streams import AppleStreams
-from smbserver.backend.base import LockMirror, Ranges, Streams
+from smbserver.backend.base import LockMirror, Ranges, Streams, Version
 from smbserver.backend.memory_nodes import Directory, File, Node, check_descriptor, ea_units, metadata_of, refuse
 from smbserver.backend.memory_streams import MemoryStreams
 from smbserver.backend.memory_volume import MemoryVolume
@@ -210,6 +210,10 @@ class MemoryHandle:
         return not self._directory().entries
 
     def lock_mirror(self) -> LockMirror | None:
+        """No local program can open it."""
+        return None
+
+    def version(self, again: bool) -> Version | None:
         """No local program can open it."""
         return None
 

@@ -19,6 +19,7 @@ from smbserver.backend.base import (
     Ranges,
     StreamHandle,
     Streams,
+    Version,
 )
 from smbserver.nt.descriptor import Descriptor
 from smbserver.nt.extended_attributes import Ea
@@ -195,6 +196,10 @@ class ReadOnlyHandle:
     def lock_mirror(self) -> LockMirror | None:
         """No local program writes what cannot be written."""
         return None
+
+    def version(self, again: bool) -> Version | None:
+        """Local programs may write what clients cannot."""
+        return self._inner.version(again)
 
     def ranges(self) -> Ranges:
         """To read."""

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NoReturn, Protocol
 
-from smbserver.backend.base import Handle, LockMirror, Ranges, Streams
+from smbserver.backend.base import Handle, LockMirror, Ranges, Streams, Version
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.nt import attributes
 from smbserver.nt.descriptor import Descriptor
@@ -162,6 +162,10 @@ class StreamHandle:
         _refuse()
 
     def lock_mirror(self) -> LockMirror | None:
+        """No local program can open a stream."""
+        return None
+
+    def version(self, again: bool) -> Version | None:
         """No local program can open a stream."""
         return None
 

@@ -101,7 +101,9 @@ def grant(caching: CachingRequest, work: Work, opened: Open) -> None:
     )
     if caching.parent_key:
         cache.parent_key = caching.parent_key
-    if not cache.is_lease and not cache.state:
+    if cache.state:
+        work.connection.server.local_writes.remember(opened)
+    elif not cache.is_lease:
         files.release_cache(opened.state, holder)
 
 

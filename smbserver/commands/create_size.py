@@ -53,6 +53,8 @@ def finish_overwrite(
     request: wire.CreateRequest, tree: Tree, backend: Backend, handle: Handle, path: Path, state: FileState | None
 ) -> None:
     """What comes after the cut; `state` is None when nothing of the file is open."""
+    if state is not None:
+        state.altered = True
     handle.set_attributes(overwritten_attributes(request))
     if tree.share.has_streams:
         clear_streams(handle, path, state, backend, tree)

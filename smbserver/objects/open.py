@@ -183,6 +183,7 @@ class Open:
         """What was not seen becomes the present: a flush, a change of size, times or attributes."""
         deferred, self.state.deferred = self.state.deferred, None
         if deferred is not None:
+            self.state.altered = True
             self.handle.set_times(None, None, deferred.clock(), None)
 
     def end_deferral(self) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges, Streams
+from smbserver.backend.base import Handle, Identity, Located, LockMirror, Ranges, Streams, Version
 from smbserver.errors import StatusError
 from smbserver.nt import attributes as attrs
 from smbserver.nt import status
@@ -233,6 +233,10 @@ class PipeHandle:
 
     def lock_mirror(self) -> LockMirror | None:
         """A pipe has no ranges."""
+        return None
+
+    def version(self, again: bool) -> Version | None:
+        """Nobody keeps a copy of it."""
         return None
 
     def ranges(self) -> Ranges:

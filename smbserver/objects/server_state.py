@@ -14,6 +14,7 @@ from smbserver.objects.durable import DurableOpens
 from smbserver.objects.host_questions import HostQuestions
 from smbserver.objects.interface import Interface
 from smbserver.objects.local_users import LocalUsers
+from smbserver.objects.local_writes import LocalWrites
 from smbserver.objects.password_changes import PasswordChanges
 from smbserver.objects.pipe import PipeStore
 from smbserver.objects.runtime import Runtime
@@ -78,6 +79,7 @@ class ServerState:
         self.failed_logins = FailedLogins()
         self.durables = DurableOpens(self.files, runtime, self.settle)
         self.breaks = BreakSender(self.files.outbox, runtime, self.durables.purge)
+        self.local_writes = LocalWrites(self.files, runtime, self.settle)
         self.sessions: dict[int, Session] = {}
         self.client_dialects: dict[bytes, int] = {}  # by ClientGuid ([MS-SMB2] 3.3.1.16)
         self._shares = {share.name.upper(): share for share in [*shares, Share("IPC$", None, "Remote IPC")]}

@@ -37,6 +37,7 @@ class FileState:
         "_lock_register",
         "_outbox",
         "_watches",
+        "altered",
         "base",
         "caches",
         "changes",
@@ -71,6 +72,7 @@ class FileState:
         self._outbox = outbox
         self._watches = watches
         self.changes = 0
+        self.altered = False  # by a client, since somebody looked whether local programs do
         self.lacks_archive = False  # the next change of data sets the attribute; known of what clients have open
         self.deferred: DeferredWrite | None = None  # only with the policy of that name
         self.holders: list[Holder] = []
@@ -291,6 +293,7 @@ class FileState:
         else:
             self.base.changes |= matches
         holder.has_written = True
+        self.altered = True
         if self._watches.ledger is not None:
             self._watches.ledger.own_content(holder.volume, holder.path)
 

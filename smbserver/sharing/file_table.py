@@ -27,6 +27,8 @@ class FileTable:
         self.detached = DetachedOpens()
         self.creates = CreateGuids()
         self.locks = LockRegister()
+        # What clients cache and local programs may change, by what is known of its content (`objects.local_writes`).
+        self.copied: dict[FileState, object] = {}
         self.watches = WatchTable()
         self.directory_leases = DirectoryLeases(self.watches)
 
@@ -73,6 +75,8 @@ class FileTable:
         if cache.leave(holder):
             state.caches.remove(cache)
             self._lease_files.pop(cache.key, None)
+            if not state.caches:
+                self.copied.pop(state, None)
 
     def used(self, holder: Holder) -> None:
         """The open has been worked with: its CREATE cannot be replayed any more."""

@@ -109,6 +109,22 @@ def check_host_changes(place: Place) -> None:
     until("a name that is gone", lambda: not (place.first / "new").exists())
 
 
+def check_host_changes_what_is_open(place: Place) -> None:
+    """What the client keeps open and has read changes on the host: the break of its lease makes it look again."""
+    path = place.first / "file"
+    path.write_bytes(b"of the client")
+    with path.open("rb", buffering=0) as reader:
+        same("before", reader.read(), b"of the client")
+        time.sleep(2)  # seconds: what changes right behind a write of the client is taken for the client's
+        place.host.ask("write", name=f"{place.folder}/file", data=b"of the host..".hex())
+
+        def again() -> bool:
+            reader.seek(0)
+            return reader.read() == b"of the host.."
+
+        until("content", again)
+
+
 def check_at_once(place: Place) -> None:
     """Eight threads, each with its own files and one that all have, on both mounts."""
     problems: list[BaseException] = []

@@ -20,9 +20,11 @@ FACTS: Final = Struct("=I12xI8xH2xQQQ8xqI4xqI4xqI4xqI12xII112x")  # the same wit
 _SIZE: Final = 256
 _WHICH: Final = Struct("=32xQ96xII")  # inode, device
 _WHOSE: Final = Struct("=16xIIIH106xII")  # number of links, uid, gid, mode, device
+_VERSION: Final = Struct("=16xI20xQ64xqI")  # number of links, size, modification
 HAS_BIRTH: Final = 0x800
 _ALL: Final = 0x7FF | HAS_BIRTH
 _AT_EMPTY_PATH: Final = 0x1000
+_AT_STATX_DONT_SYNC: Final = 0x4000  # what the kernel knows: no server of a network file system is asked
 # As newfstatat: a look at a name mounts nothing.
 _OF_ENTRY: Final = 0x100 | 0x800  # AT_SYMLINK_NOFOLLOW, AT_NO_AUTOMOUNT
 _NOT_THERE: Final = (errno.ENOENT, errno.ENOTDIR)
@@ -80,12 +82,15 @@ def look(directory: int, name: bytes) -> bytes | None:
     raise OSError(code, os.strerror(code))
 
 
-def look_at(fd: int) -> bytes:
-    """What is said of an open file. OSError, EBADF for a descriptor that is none."""
+def look_at(fd: int, asks: bool = True) -> bytes:
+    """What is said of an open file. OSError, EBADF for a descriptor that is none.
+
+    Without `asks` it is what this host knows of a file elsewhere, which may be old, and nothing is waited for.
+    """
     if _statx_open is None:
         return packed(os.fstat(fd))
     buffer = _Buffer()
-    if _statx_open(fd, b"", _AT_EMPTY_PATH, _ALL, buffer) != 0:
+    if _statx_open(fd, b"", _AT_EMPTY_PATH if asks else _AT_EMPTY_PATH | _AT_STATX_DONT_SYNC, _ALL, buffer) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))
     return buffer.raw
@@ -106,6 +111,12 @@ def whose(found: bytes) -> tuple[int, int, int, int, int]:
     """Uid, gid, mode, number of links and device."""
     links, uid, gid, mode, major, minor = _WHOSE.unpack_from(found)
     return uid, gid, mode, links, device(major, minor)
+
+
+def version(found: bytes) -> tuple[int, int, int, bool]:
+    """Size, seconds and nanoseconds of the modification, and whether the file has a name."""
+    links, size, seconds, nanoseconds = _VERSION.unpack_from(found)
+    return size, seconds, nanoseconds, links > 0
 
 
 def device(major: int, minor: int) -> int:

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-from smbserver.backend.base import LockMirror, Ranges, Streams
+from smbserver.backend.base import LockMirror, Ranges, Streams, Version
 from smbserver.backend.no_streams import NoStreams
 from smbserver.backend.plain_ranges import PlainRanges
 from smbserver.backend.posix import dos_attributes, inode
@@ -148,6 +148,10 @@ class PosixLinkHandle:
 
     def lock_mirror(self) -> LockMirror | None:
         """Nobody locks a link."""
+        return None
+
+    def version(self, again: bool) -> Version | None:
+        """Of no data."""
         return None
 
     def ranges(self) -> Ranges:
