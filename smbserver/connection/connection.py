@@ -161,6 +161,8 @@ class Connection:
                     log.warning("%s: wrong signature on command %d", self.name, work.command)
                     work.failure = status.ACCESS_DENIED
         elif session is not None and session.signing_required and work.command != header.CANCEL:
+            # The refusal is signed: smbj believes no other one, and waits for a minute.
+            work.session, work.signer = session, session.channels.get(self)
             work.failure = status.ACCESS_DENIED
 
     def _verify_unknown(self, work: Work) -> None:

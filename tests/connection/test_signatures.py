@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.client import commands, queries, raw
-from conformance.client.connection import sign_in_place
+from conformance.client.connection import check_signature, sign_in_place
 from conformance.client.message import Reply, Request, decode_reply
 from conformance.client.ntlm import Credentials
 from conformance.client.protocol import (
@@ -204,6 +204,18 @@ def test_every_command_without_a_signature_is_refused_when_it_is_required(world:
         message = raw.build(tree.session.connection, tree.request(request))
         assert answer_to(tree.session, message).status == status.ACCESS_DENIED, request.command
     assert file.read(0, 100) == b"content"
+
+
+@every_algorithm
+def test_the_refusal_of_what_is_unsigned_is_signed(world: World, options: Options) -> None:
+    """smbj throws an unsigned one away where signatures are required, and waits for a minute."""
+    tree = world.tree(options=options)
+    signer = tree.session.protection.signer
+    assert signer is not None
+    for request in (commands.tree_connect(r"\\server\data"), commands.echo()):
+        reply = answer_to(tree.session, raw.build(tree.session.connection, tree.request(request)))
+        assert (reply.status, reply.signed) == (status.ACCESS_DENIED, True)
+        check_signature(memoryview(bytearray(reply.raw)), signer)
 
 
 def test_session_setup_on_a_signed_session_without_a_signature_is_refused(world: World) -> None:
