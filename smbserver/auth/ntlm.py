@@ -13,8 +13,7 @@ from smbserver.errors import StatusError, WireError
 from smbserver.nt import status
 
 _OFFERED: Final = (
-    m.UNICODE
-    | m.REQUEST_TARGET
+    m.REQUEST_TARGET
     | m.SIGN
     | m.SEAL
     | m.NTLM
@@ -27,7 +26,7 @@ _OFFERED: Final = (
     | m.KEY_56
 )
 _ALWAYS: Final = (
-    m.UNICODE | m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
+    m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
 )
 _NOBODY: Final = bytes(16)  # stands for the hash of an account that does not exist
 _NTLM_V1_RESPONSE: Final = 24  # bytes, always (2.2.2.6)
@@ -93,9 +92,9 @@ class Acceptor:
 
     def _challenge_for(self, message: bytes) -> bytes:
         asked = m.decode_negotiate(message)
-        if not asked & m.UNICODE:
-            raise WireError("NTLM without Unicode")
-        self._flags = asked & _OFFERED | _ALWAYS
+        if not asked & (m.UNICODE | m.OEM):
+            raise WireError("NTLM without a character set")
+        self._flags = asked & _OFFERED | _ALWAYS | (m.UNICODE if asked & m.UNICODE else m.OEM)
         names = self._names
         info = m.encode_av_pairs(
             [

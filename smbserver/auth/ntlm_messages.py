@@ -42,6 +42,9 @@ AV_FLAG_MIC: Final = 0x2
 MAX_MESSAGE: Final = 16 * 1024  # far above any real NTLM message, far below what hurts
 MAX_AV_PAIRS: Final = 32
 
+# 2.2.2.5, B: which one is a setting at Windows; this is Western Europe's, and Samba's. JavaScript's smb2 libraries ask.
+_OEM_CHARSET: Final = "cp850"
+
 _HEAD = Struct("<8sI")
 _FIELD = Struct("<HHI")
 _NEGOTIATE_FLAGS = Struct("<I")
@@ -69,8 +72,8 @@ def decode_negotiate(message: bytes) -> int:
 
 
 def encode_challenge(flags: int, challenge: bytes, target_name: str, target_info: bytes) -> bytes:
-    """CHALLENGE_MESSAGE (2.2.1.2)."""
-    name = target_name.encode("utf-16-le")
+    """CHALLENGE_MESSAGE (2.2.1.2). The AV pairs in it are Unicode whatever the flags say (2.2.2.1)."""
+    name = target_name.encode("utf-16-le") if flags & UNICODE else target_name.encode(_OEM_CHARSET, "replace")
     name_at = _CHALLENGE.size
     info_at = name_at + len(name)
     return (
@@ -138,10 +141,11 @@ def decode_authenticate(message: bytes) -> AuthenticateMessage:
         raise WireError("not an AUTHENTICATE_MESSAGE")
     lm, nt, domain, user, workstation, key = (_payload(message, at) for at in range(12, 60, 8))
     flags = int.from_bytes(message[60:64], "little")
-    if not flags & UNICODE:
-        raise WireError("NTLM without Unicode")
+    if not flags & (UNICODE | OEM):
+        raise WireError("NTLM without a character set")
+    text = _text if flags & UNICODE else _oem_text
     mic = message[MIC_OFFSET : MIC_OFFSET + 16] if len(message) >= MIC_OFFSET + 16 else b""
-    return AuthenticateMessage(lm, nt, _text(domain), _text(user), _text(workstation), key, flags, mic)
+    return AuthenticateMessage(lm, nt, text(domain), text(user), text(workstation), key, flags, mic)
 
 
 def _payload(message: bytes, field_at: int) -> bytes:
@@ -157,3 +161,7 @@ def _text(raw: bytes) -> str:
     if len(raw) & 1:
         raise WireError("UTF-16 text of odd length")
     return raw.decode("utf-16-le", "surrogatepass")
+
+
+def _oem_text(raw: bytes) -> str:
+    return raw.decode(_OEM_CHARSET)

@@ -90,9 +90,10 @@ def _choose_algorithms(
     answer = [wire.preauth_context(connection.server.runtime.random(_SALT))]
     if wire.ENCRYPTION_CAPABILITIES in offered:
         wanted = wire.decode_algorithms(offered[wire.ENCRYPTION_CAPABILITIES])
+        # No answer at all says that nothing is encrypted here, and one without a cipher that it is done otherwise.
         if encryption_possible:
             connection.cipher = next((cipher for cipher in _CIPHERS if cipher in wanted), 0)
-        answer.append(wire.algorithm_context(wire.ENCRYPTION_CAPABILITIES, connection.cipher))
+            answer.append(wire.algorithm_context(wire.ENCRYPTION_CAPABILITIES, connection.cipher))
     if wire.SIGNING_CAPABILITIES in offered:
         wanted = wire.decode_algorithms(offered[wire.SIGNING_CAPABILITIES])
         connection.signing_algorithm = next((signer for signer in _SIGNERS if signer in wanted), wire.AES_CMAC)

@@ -6,10 +6,13 @@ from smbserver.wire import negotiate as wire
 
 
 def capabilities(connection: Connection, dialect: Dialect) -> int:
-    """Only what the server does."""
+    """Only what the server does, and of some things only what the client has asked for ([MS-SMB2] 3.3.5.4).
+
+    impacket takes an offer for what it must do, and then cannot.
+    """
     flags = wire.CAP_LARGE_MTU | wire.CAP_LEASING if dialect.multi_credit else 0
     if dialect.derives_keys:  # all of 3.x
-        flags |= wire.CAP_MULTI_CHANNEL | wire.CAP_DIRECTORY_LEASING
+        flags |= (wire.CAP_MULTI_CHANNEL | wire.CAP_DIRECTORY_LEASING) & connection.client_capabilities
     if connection.cipher and dialect.can_encrypt and not dialect.preauth:
         flags |= wire.CAP_ENCRYPTION
     return flags

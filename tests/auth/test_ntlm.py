@@ -168,13 +168,40 @@ def test_authenticate_before_negotiate_and_negotiate_twice() -> None:
         acceptor().step(CHALLENGE_MESSAGE)  # our own kind of message, sent back to us
 
 
-def test_without_unicode_there_is_no_login() -> None:
+def test_without_a_character_set_there_is_no_login() -> None:
     with pytest.raises(WireError):
-        acceptor().step(NEGOTIATE_MESSAGE[:12] + b"\2\2\0\0" + bytes(16))
+        acceptor().step(NEGOTIATE_MESSAGE[:12] + b"\0\2\0\0" + bytes(16))
     message = bytearray(AUTHENTICATE_MESSAGE)
-    message[60] &= ~1
+    message[60] &= ~3
     with pytest.raises(WireError):
         challenged().step(bytes(message))
+
+
+def in_oem() -> bytes:
+    """The example's message with its names in the other character set, each at the beginning of its place."""
+    message = bytearray(AUTHENTICATE_MESSAGE)
+    message[60] = message[60] & ~1 | 2
+    for field_at, text in ((28, b"Domain"), (36, b"User"), (44, b"COMPUTER")):
+        place = int.from_bytes(message[field_at + 4 : field_at + 8], "little")
+        message[field_at : field_at + 4] = len(text).to_bytes(2, "little") * 2
+        message[place : place + len(text)] = text
+    return bytes(message)
+
+
+def test_a_client_without_unicode() -> None:
+    """[MS-NLMP] 3.2.5.1.1: OEM is chosen where the client has nothing else; so ask JavaScript's libraries."""
+    waiting = acceptor()
+    challenge = waiting.step(NEGOTIATE_MESSAGE[:12] + (FLAGS & ~1).to_bytes(4, "little") + bytes(16))
+    assert challenge[20] & 3 == 2
+    assert challenge[56:62] == b"Server"
+    assert int.from_bytes(challenge[12:14], "little") == 6
+    assert waiting.step(in_oem()) == b""
+    assert waiting.result is not None
+    assert waiting.result.identity.user == "User"
+
+
+def test_who_can_do_both_is_answered_in_unicode() -> None:
+    assert acceptor().step(NEGOTIATE_MESSAGE)[20] & 3 == 1
 
 
 @pytest.mark.parametrize("cut", range(0, len(AUTHENTICATE_MESSAGE), 7))

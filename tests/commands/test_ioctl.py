@@ -26,7 +26,7 @@ from smbserver.objects.interface import Interface
 from smbserver.objects.server_state import Policy
 from smbserver.wire import ioctl as wire
 from smbserver.wire import network_interface
-from smbserver.wire.negotiate import CAP_MULTI_CHANNEL
+from smbserver.wire.negotiate import CAP_DIRECTORY_LEASING, CAP_MULTI_CHANNEL
 from tests.harness import World
 
 NO_FILE = b"\xff" * 16
@@ -214,7 +214,19 @@ def test_interfaces_are_told_as_the_host_has_them(world: World) -> None:
     assert asked(world.tree("IPC$", Options(dialects=(SMB_2_1,))), code, NO_FILE) == status.NOT_SUPPORTED
 
 
+@pytest.mark.parametrize("dialect", [SMB_3_0, SMB_3_1_1])
+@pytest.mark.parametrize("asked_for", [0, CAP_MULTI_CHANNEL, CAP_DIRECTORY_LEASING])
+def test_only_what_was_asked_for_is_offered(world: World, dialect: int, asked_for: int) -> None:
+    """impacket asks for neither, and fails at each CREATE where it is offered both."""
+    session = world.log_on(Options(dialects=(dialect,), capabilities=asked_for))
+    either = CAP_MULTI_CHANNEL | CAP_DIRECTORY_LEASING
+    assert session.negotiated.capabilities & either == asked_for
+    session.tree("data")  # which asks again whether that was the truth
+
+
 @pytest.mark.parametrize(("dialect", "expected"), [(SMB_2_1, False), (SMB_3_0, True), (SMB_3_1_1, True)])
 def test_channels_are_offered_from_3_0_on(world: World, dialect: int, expected: bool) -> None:
-    capabilities = world.negotiated(Options(dialects=(dialect,))).negotiated.capabilities
+    capabilities = world.negotiated(
+        Options(dialects=(dialect,), capabilities=CAP_MULTI_CHANNEL)
+    ).negotiated.capabilities
     assert bool(capabilities & CAP_MULTI_CHANNEL) is expected

@@ -15,6 +15,7 @@ from conformance.client.protocol import (
     AES_128_GCM,
     AES_256_CCM,
     AES_256_GCM,
+    ENCRYPTION_CAPABILITIES,
     GENERIC_READ,
     OPEN,
     OPEN_IF,
@@ -238,6 +239,15 @@ def test_a_plain_request_is_refused_where_everything_must_be_sealed(share_folder
     ):
         assert plain(tree, request).status == status.ACCESS_DENIED
     tree.open("file").close()
+    world.close()
+
+
+@pytest.mark.parametrize("encryption", list(Encryption))
+def test_without_encryption_there_is_no_word_of_it(share_folder: Path, encryption: Encryption) -> None:
+    """[MS-SMB2] 3.3.5.4: a context without a cipher says that it is done otherwise, and go-smb2 gives up there."""
+    world = World(share_folder, policy=Policy(encryption=encryption))
+    session = world.negotiated(Options(dialects=(SMB_3_1_1,)))
+    assert (ENCRYPTION_CAPABILITIES in session.negotiated.contexts) is (encryption is not Encryption.OFF)
     world.close()
 
 
