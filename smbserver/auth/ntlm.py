@@ -25,9 +25,7 @@ _OFFERED: Final = (
     | m.KEY_EXCH
     | m.KEY_56
 )
-_ALWAYS: Final = (
-    m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
-)
+_ALWAYS: Final = m.NTLM | m.EXTENDED_SESSIONSECURITY | m.TARGET_INFO | m.TARGET_TYPE_SERVER | m.REQUEST_TARGET
 _NOBODY: Final = bytes(16)  # stands for the hash of an account that does not exist
 _NTLM_V1_RESPONSE: Final = 24  # bytes, always (2.2.2.6)
 _NT_RESPONSE_MIN: Final = 16 + 28  # the proof and the fixed part of NTLMv2_CLIENT_CHALLENGE (2.2.2.7)

@@ -90,12 +90,15 @@ def _choose_algorithms(
     answer = [wire.preauth_context(connection.server.runtime.random(_SALT))]
     if wire.ENCRYPTION_CAPABILITIES in offered:
         wanted = wire.decode_algorithms(offered[wire.ENCRYPTION_CAPABILITIES])
-        # No answer at all says that nothing is encrypted here, and one without a cipher that it is done otherwise.
-        if encryption_possible:
+        # No answer says that nothing is encrypted here, and one without a cipher that it is done otherwise. smb-rs,
+        # told not to encrypt, asks for none of all ciphers and knows no answer that has none.
+        if encryption_possible and wanted:
             connection.cipher = next((cipher for cipher in _CIPHERS if cipher in wanted), 0)
             answer.append(wire.algorithm_context(wire.ENCRYPTION_CAPABILITIES, connection.cipher))
     if wire.SIGNING_CAPABILITIES in offered:
         wanted = wire.decode_algorithms(offered[wire.SIGNING_CAPABILITIES])
+        if not wanted:
+            raise StatusError(status.INVALID_PARAMETER)
         connection.signing_algorithm = next((signer for signer in _SIGNERS if signer in wanted), wire.AES_CMAC)
         answer.append(wire.algorithm_context(wire.SIGNING_CAPABILITIES, connection.signing_algorithm))
     if posix.offers(offered.get(posix.NEGOTIATE_CONTEXT, b"")) and _can_posix(connection):

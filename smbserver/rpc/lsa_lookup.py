@@ -71,9 +71,10 @@ def _read_tail(request: NdrReader, is_extended: bool) -> int:
     """TranslatedNames or TranslatedSids, LookupLevel, MappedCount, and of later versions LookupOptions and
     ClientRevision. Returns the level.
     """
-    request.u32()
-    if request.pointer():
-        raise WireError("translations in a request")  # [in, out] for no reason, and clients leave it empty
+    entries = request.u32()
+    # [in, out] for no reason, and clients leave it empty: by a null, or as libsmb2 does by an array of none.
+    if request.pointer() and (entries or request.u32()):
+        raise WireError("translations in a request")
     level = request.u16()
     request.u32()
     if is_extended:

@@ -131,11 +131,11 @@ def _decode_contexts(message: memoryview, offset: int, count: int, start: int) -
 
 
 def decode_algorithms(data: bytes) -> tuple[int, ...]:
-    """The ids in an ENCRYPTION_CAPABILITIES or SIGNING_CAPABILITIES context (2.2.3.1.2, 2.2.3.1.7)."""
+    """The ids in an ENCRYPTION_CAPABILITIES or SIGNING_CAPABILITIES context (2.2.3.1.2, 2.2.3.1.7), maybe none."""
     if len(data) < 2:
         raise WireError("short algorithm list")
     count = int.from_bytes(data[:2], "little")
-    if count == 0 or len(data) < 2 + 2 * count:
+    if len(data) < 2 + 2 * count:
         raise WireError("algorithm list without its members")
     return tuple(int.from_bytes(data[i : i + 2], "little") for i in range(2, 2 + 2 * count, 2))
 

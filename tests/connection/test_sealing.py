@@ -20,6 +20,7 @@ from conformance.client.protocol import (
     OPEN,
     OPEN_IF,
     RELATED_FILE_ID,
+    SIGNING_CAPABILITIES,
     SMB_3_0,
     SMB_3_0_2,
     SMB_3_1_1,
@@ -249,6 +250,19 @@ def test_without_encryption_there_is_no_word_of_it(share_folder: Path, encryptio
     session = world.negotiated(Options(dialects=(SMB_3_1_1,)))
     assert (ENCRYPTION_CAPABILITIES in session.negotiated.contexts) is (encryption is not Encryption.OFF)
     world.close()
+
+
+def test_a_client_that_wants_none_of_all_ciphers(world: World) -> None:
+    """smb-rs when it is told not to encrypt. An empty list of signing algorithms is refused (3.3.5.4)."""
+    nothing = bytes(2)
+    options = Options(dialects=(SMB_3_1_1,), ciphers=(), extra_contexts=((ENCRYPTION_CAPABILITIES, nothing),))
+    session = world.log_on(options)
+    assert ENCRYPTION_CAPABILITIES not in session.negotiated.contexts
+    session.tree("data")
+    with pytest.raises(StatusFailure, match="INVALID_PARAMETER"):
+        world.negotiated(
+            Options(dialects=(SMB_3_1_1,), signing_algorithms=(), extra_contexts=((SIGNING_CAPABILITIES, nothing),))
+        )
 
 
 @pytest.mark.parametrize("dialect", [0x0202, 0x0210])

@@ -235,6 +235,19 @@ def lookup_sids(server: Server, sids: list[bytes], opnum: int = LOOKUP_SIDS_2) -
     return read_names(call(pipe, opnum, stub + (bytes(8) if extended else b"")), extended=extended)
 
 
+@pytest.mark.parametrize(("entries", "length", "is_right"), [(0, 0, True), (0, 1, False), (1, 0, False)])
+def test_an_array_of_no_translations_is_none(entries: int, length: int, is_right: bool) -> None:
+    """So asks libsmb2."""
+    pipe = opened("lsarpc", Server())
+    stub = policy(pipe) + sid_array([sid(5, 18)]) + pack("<III", entries, 0x20000, length)
+    pipe.write(request(LOOKUP_SIDS_2, stub + pack("<HxxI", 1, 0) + bytes(8)))
+    answer = replies(pipe)
+    if is_right:
+        assert read_names(joined(answer), extended=True)[0] == [Name(5, "NT AUTHORITY", "SYSTEM")]
+    else:
+        assert fault_status(answer[0]) == 0x6F7
+
+
 @pytest.mark.parametrize("opnum", [LOOKUP_SIDS, LOOKUP_SIDS_2])
 def test_names_of_sids(opnum: int) -> None:
     server = Server()
