@@ -51,12 +51,21 @@ MACHINE_PACKAGES = {
     "cpio": "cpio",
     "depmod": "kmod",
 }
+# Languages whose SMB libraries are tried; Debian's Go, Rust and libsmb2 are too old, or not there.
+LIBRARY_PACKAGES = {
+    "javac": "default-jdk-headless",
+    "mvn": "maven",
+    "node": "nodejs",
+    "npm": "npm",
+    "rclone": "rclone",
+}
 # What only the full matrix needs: the other server's module, and for the compiled build a compiler.
 FULL_PACKAGES = {
     SMBD_MODULE: "samba-vfs-modules",
     "cc": "gcc",
     "/usr/bin/python3-config": "python3-dev",
     **MACHINE_PACKAGES,
+    **LIBRARY_PACKAGES,
 }
 LIBRARIES = Path("/usr/lib")  # where modules are, below it or one folder further down
 PURE_VARIABLE = "SMBSERVER_PURE"  # as in smbserver.compile.current: the sources run, even where there is a build
@@ -106,6 +115,7 @@ def steps(mode: str, select: str | None) -> list[Step]:
             Step("latency", ("conformance/latency/run.py", "--seconds", "0.5")),
             Step("memory", ("conformance/sharing/memory_bars.py", "--seconds", "10", "--gib", "0.25")),
             Step("linux mount", ("conformance/linux_mount/run.py", *MOUNT_WORDS), tuple(MACHINE_PACKAGES)),
+            Step("libraries", ("conformance/libraries/run.py", "--quick"), tuple(LIBRARY_PACKAGES)),
             Step("rpcclient", ("conformance/rpcclient/run.py",), ("rpcclient",)),
             Step("smbtorture", ("conformance/smbtorture/run.py",), ("smbtorture",)),
         ]

@@ -1,0 +1,1 @@
+"""The libraries with which phones, televisions and programs speak SMB: one set of checks, an adaptor for each."""
