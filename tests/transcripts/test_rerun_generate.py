@@ -301,7 +301,7 @@ def test_the_transcript_may_have_another_name(model: Recorded, recorded: bytes) 
     model.answer(recorded)
     assert model.generate("--transcript-name", "0007.md", "--number", "7") == 0
     assert (model.out / "0007.md").read_bytes() == recorded
-    assert "@@generation 7 mode=package" in model.prompt(1)
+    assert "@@generation 7 mode=package form=2`" in model.prompt(1)
 
 
 def test_progress_does_not_depend_on_the_pieces(recorded: bytes) -> None:

@@ -146,3 +146,23 @@ def test_a_cut_or_damaged_transcript_never_upsets_the_reader(recorded: bytes, at
     at %= len(recorded)
     read_transcript(recorded[:at] + damage)
     read_transcript(recorded[:at] + damage + recorded[at:])
+
+
+SECOND_HEAD = HEAD.replace("mode=package", "mode=package form=2")
+SECOND = DECISION.replace("reopen", "rests on: [MS-SMB2] 3.3.5.4\nreopen")
+
+
+def test_a_decision_of_the_second_form_says_what_it_rests_on() -> None:
+    assert problems(SECOND_HEAD + SECOND) == []
+    assert problems(HEAD + DECISION) == []
+    assert problems(HEAD + SECOND) == []  # it may say so in the first form, too
+    [(line, message)] = problems(SECOND_HEAD + DECISION)
+    assert (line, message) == (5, "the decision has no line 'rests on:'")
+    [(line, message)] = problems(SECOND_HEAD + SECOND.replace(" [MS-SMB2] 3.3.5.4", " "))
+    assert (line, message) == (5, "nothing stands behind 'rests on:'")
+    late = DECISION + "rests on: what comes too late\n"
+    assert [message for _, message in problems(SECOND_HEAD + late)] == ["the decision has no line 'reopen when:'"]
+
+
+def test_there_is_no_third_form() -> None:
+    assert "form is @@generation" in problems(HEAD.replace("mode=package", "mode=package form=3"))[0][1]

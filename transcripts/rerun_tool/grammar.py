@@ -13,7 +13,12 @@ KNOWN_MARKS: Final = BODY_MARKS | {
     *("generation", "prompt", "phase", "round", "turn", "decision"),
     *("end", "checkpoint", "fork", "done", "reality"),
 }
-DECISION_LINES: Final = ("chosen:", "against:", "because:", "reopen when:")
+RESTS_ON: Final = "rests on:"
+# By the form that the transcript's first mark tells: the line about what a decision rests on came with the second.
+DECISION_LINES: Final = {
+    1: ("chosen:", "against:", "because:", "reopen when:"),
+    2: ("chosen:", "against:", "because:", RESTS_ON, "reopen when:"),
+}
 CHECKPOINT_LINES: Final = ("done:", "decided:", "open:", "interfaces:", "next:", "needs:")
 EDIT_OLD: Final = "<<<<<<< was"
 EDIT_NEW: Final = "======= now"

@@ -15,7 +15,7 @@ def first_prompt(method: str, sentence: str, number: int) -> str:
     """The method and the sentence: what a package is generated from."""
     return (
         f"{method.rstrip()}\n\n---\n\nThe sentence:\n\n{sentence}\n\n"
-        f"Begin with `@@generation {number} mode=package`, then `@@prompt` and the sentence.\n"
+        f"Begin with `@@generation {number} mode=package form=2`, then `@@prompt` and the sentence.\n"
     )
 
 

@@ -16,6 +16,7 @@ from .grammar import (
     CHECKPOINT_LINES,
     DECISION_LINES,
     KNOWN_MARKS,
+    RESTS_ON,
     EditError,
     Mark,
     apply_edit,
@@ -29,7 +30,7 @@ from .grammar import (
 
 _BODY: Final = re.compile(r"(\S+) v([1-9][0-9]{0,5}) (\S.*)")
 _END: Final = re.compile(r"(\S+) v([1-9][0-9]{0,5})")
-_GENERATION: Final = re.compile(r"[0-9]+ mode=(package|capability)")
+_GENERATION: Final = re.compile(r"[0-9]+ mode=(package|capability)(?: form=([12]))?")
 _PHASE: Final = re.compile(r"([0-9]{1,4}) \S.*")
 _ROUND: Final = re.compile(r"[1-9][0-9]{0,3}")
 _TURN: Final = re.compile(r"[^()]*[^()\s] \([^()]*[^()\s][^()]*\)")
@@ -105,6 +106,7 @@ class _Reader:
         self._section: tuple[str, int, list[str]] = ("", 0, [])  # mark word, its line, the text that belongs to it
         self._marks = 0
         self._prompts = 0
+        self._decision_form = 1
         self._on_mark: dict[str, Callable[[str], None]] = {
             "generation": self._generation,
             "prompt": self._prompt,
@@ -195,8 +197,11 @@ class _Reader:
         return check
 
     def _generation(self, rest: str) -> None:
-        if not _GENERATION.fullmatch(rest):
-            self._problem("the form is @@generation NUMBER mode=package (or mode=capability)")
+        match = _GENERATION.fullmatch(rest)
+        if match:
+            self._decision_form = int(match[2] or 1)
+        else:
+            self._problem("the form is @@generation NUMBER mode=package form=2 (or mode=capability)")
         if self._marks != 1:
             self._problem("@@generation must be the first mark, and stands once")
 
@@ -244,8 +249,10 @@ class _Reader:
         if word == "prompt" and not any(part.strip() for part in text):
             self._problem("the prompt is empty", line)
         elif word == "decision":
-            for name in missing_lines(text, DECISION_LINES):
+            for name in missing_lines(text, DECISION_LINES[self._decision_form]):
                 self._problem(f"the decision has no line {name!r}", line)
+            if any(part.rstrip() == RESTS_ON for part in text):
+                self._problem(f"nothing stands behind {RESTS_ON!r}", line)
         elif word == "checkpoint":
             for name in missing_lines(text, CHECKPOINT_LINES):
                 self._problem(f"the checkpoint has no line {name!r}, or not in its place", line)
