@@ -253,9 +253,15 @@ LIBRARIES: Final = {
     library.name: library
     for library in (
         # From 3.0 on smbj insists on signing.
-        Library("smbj", _JAVA, "Smbj", (*modes_of(DIALECTS, ("signed", "encrypted")), "2.0.2-plain", "2.1-plain")),
-        Library("jcifs-ng", _JAVA, "JcifsNg", modes_of(DIALECTS, ("signed",))),
-        Library("jcifs", _JAVA, "Jcifs", modes_of(DIALECTS, ("signed",))),
+        Library(
+            "smbj",
+            _JAVA,
+            "Smbj",
+            (*modes_of(DIALECTS, ("signed", "encrypted")), "2.0.2-plain", "2.1-plain"),
+            quick=(ANY, "3.1.1-encrypted", "2.0.2-signed"),
+        ),
+        Library("jcifs-ng", _JAVA, "JcifsNg", modes_of(DIALECTS, ("signed",)), quick=(ANY, "3.1.1-signed")),
+        Library("jcifs", _JAVA, "Jcifs", modes_of(DIALECTS, ("signed",)), quick=(ANY, "2.0.2-signed")),
         Library(
             "rclone",
             _RCLONE,

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -24,6 +24,8 @@ if str(REPOSITORY) not in sys.path:
 from conformance.libraries.checks import CHECKS, CheckFailed, Target, clear  # noqa: E402 - needs the path set above
 from conformance.libraries.driver import Adaptor, Broken, Cannot, Refused  # noqa: E402 - needs the path set above
 from conformance.libraries.known import ANY, LIBRARIES, BuildError, Library  # noqa: E402 - needs the path set above
+from conformance.libraries.measure import Times, measure  # noqa: E402 - needs the path set above
+from conformance.libraries.measure import table as table_of_times  # noqa: E402 - needs the path set above
 from conformance.report import Result, table, write_json  # noqa: E402 - needs the path set above
 from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
 from conformance.servers import OursServer, Server, ServerError, SmbdServer  # noqa: E402 - needs the path set above
@@ -48,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--checks", nargs="+", choices=list(CHECKS), default=list(CHECKS), metavar="CHECK")
     parser.add_argument("--quick", action="store_true", help=f"{', '.join(QUICK)}, or fewer")
     parser.add_argument("--server", choices=("ours", "smbd"), default="ours")
+    parser.add_argument("--measure", type=int, default=0, metavar="ROUNDS", help="times with both servers instead")
     parser.add_argument("--packages", type=Path, default=CACHE, help=f"keeps the libraries (default: {CACHE})")
     parser.add_argument("--json", type=Path, help="write the results here")
     options = parser.parse_args(arguments)
@@ -63,12 +66,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"{name}: {problem}", flush=True)
                 missing.append(name)
                 continue
+            if options.measure:
+                continue
             modes = quick_modes(library) if options.quick else library.modes
             if options.modes is not None:
                 modes = tuple(mode for mode in modes if mode in options.modes)
             found = [result for mode in modes for result in run_mode(library, mode, Path(work), options)]
             print(f"{name}\n{table(found)}\n", flush=True)
             results += [Result(f"{name} {r.script}", r.mode, r.ok, r.seconds, r.message) for r in found]
+        if options.measure:
+            return compare([LIBRARIES[name] for name in chosen if name not in missing], Path(work), options)
     for result in results:
         if not result.ok:
             print(f"FAILED {result.script} in {result.mode}\n{result.message}\n")
@@ -79,6 +86,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.json is not None:
         write_json(results, options.json)
     return 2 if missing else int(failed > 0)
+
+
+def compare(libraries: Sequence[Library], work: Path, options: argparse.Namespace) -> int:
+    """The times of both servers, mode by mode, each round beginning with the other server; needs root for smbd."""
+    for mode in options.modes or ("3.1.1-signed",):
+        rounds: dict[str, dict[str, list[Times]]] = {}
+        for turn in range(options.measure):
+            for kind in ("ours", "smbd") if turn % 2 == 0 else ("smbd", "ours"):
+                with started(kind, mode) as server:
+                    server.shares["data"].chmod(0o777)
+                    for library in libraries:
+                        if mode not in library.modes:
+                            continue
+                        with adaptor_for(library, mode, server, work / "log", options.packages)(
+                            "data", server.password
+                        ) as adaptor:
+                            times = measure(adaptor, server, work, library.cannot)
+                        rounds.setdefault(library.name, {}).setdefault(kind, []).append(times)
+        print(f"{mode}\n{table_of_times(rounds)}\n", flush=True)
+    return 0
+
+
+def adaptor_for(
+    library: Library, mode: str, server: Server, log: Path, packages: Path
+) -> Callable[[str, str], Adaptor]:
+    """Makes an adaptor of this library for a share, with a password."""
+    dialect, _, protection = mode.partition("-")
+
+    def make(share: str, password: str) -> Adaptor:
+        wanted = [dialect, protection or ANY] if library.told else [ANY, ANY]
+        words = [server.host, str(server.port), server.user, password, share, *wanted]
+        return Adaptor([*library.kit.command(packages, library), *words], library.kit.environment(packages), log)
+
+    return make
 
 
 def quick_modes(library: Library) -> tuple[str, ...]:
@@ -106,16 +147,10 @@ def run_mode(library: Library, mode: str, work: Path, options: argparse.Namespac
 
 def run_check(library: Library, mode: str, server: Server, name: str, log: Path, packages: Path) -> str:
     """What was wrong; nothing when it passed, or when it failed as the library is known to, at smbd too."""
-    dialect, _, protection = mode.partition("-")
     folder = f"{library.name} {name}"
     disk = server.shares["data"] / folder
     local = Path(tempfile.mkdtemp(dir=log.parent))
-
-    def another(share: str, password: str) -> Adaptor:
-        wanted = [dialect, protection or ANY] if library.told else [ANY, ANY]
-        words = [server.host, str(server.port), server.user, password, share, *wanted]
-        return Adaptor([*library.kit.command(packages, library), *words], library.kit.environment(packages), log)
-
+    another = adaptor_for(library, mode, server, log, packages)
     clear(disk)
     disk.mkdir()
     disk.chmod(0o777)  # smbd acts as somebody else

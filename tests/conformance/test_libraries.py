@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from conformance.libraries import driver, run
+from conformance.libraries import driver, measure, run
 from conformance.libraries.checks import CHECKS
 from conformance.libraries.driver import Adaptor, Broken, Cannot, Refused
 from conformance.libraries.known import ANY, DIALECTS, HERE, LIBRARIES, BuildError, Kit, Library, modes_of
@@ -191,3 +191,18 @@ def test_a_kit_is_built_once_for_the_same_sources(tmp_path: Path, monkeypatch: p
 def test_no_lock_file_names_where_packages_come_from() -> None:
     lock = json.loads((HERE / "javascript" / "package-lock.json").read_text())
     assert not any("resolved" in package for package in lock["packages"].values())
+
+
+def test_times_are_of_what_the_library_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "LARGE_MIB", 1)
+    server = Folder(tmp_path)
+    library = Library("disk", DiskKit(), "tests.conformance.disk_adaptor", (ANY,))
+    make = run.adaptor_for(library, ANY, cast("Server", server), tmp_path / "log", tmp_path)
+    with make("data", PASSWORD) as adaptor:
+        times = measure.measure(adaptor, cast("Server", server), tmp_path, frozenset({"remove", "stat"}))
+    assert list(times) == ["put 1 KB", "get 1 KB", "list 1,000", "put 1 MiB", "get 1 MiB"]
+    assert (server.shares["data"] / "large").stat().st_size == 1 << 20
+    twice = {name: 2 * seconds for name, seconds in times.items()}
+    shown = measure.table({"disk": {"ours": [times], "smbd": [twice]}}).splitlines()
+    assert len(shown) == 2 + len(times)
+    assert all(line.endswith(" 0.50") for line in shown[2:])
