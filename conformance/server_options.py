@@ -1,10 +1,12 @@
 """The command-line options that say which server a conformance run is against, and that server."""
 
 import argparse
+import os
 import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import Final
 
 from conformance.servers import (
     DEFAULT_USERS,
@@ -15,6 +17,9 @@ from conformance.servers import (
     ServerError,
     SmbdServer,
 )
+
+# What a run has downloaded or built, for the next one.
+CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smbserver-conformance"
 
 
 def add_server_options(parser: argparse.ArgumentParser) -> None:

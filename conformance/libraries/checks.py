@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -201,7 +202,7 @@ def rename_over(target: Target) -> None:
 def missing(target: Target) -> None:
     """What is not there is refused, each time, and the connection goes on."""
     for command in ("stat", "remove", "rmdir", "list"):
-        _refused(command, lambda command=command: target.adaptor.ask(command, target.name("gone")))  # type: ignore[misc]
+        _refused(command, partial(target.adaptor.ask, command, target.name("gone")))
     _refused("get", lambda: target.get("gone"))
     _refused("get below nothing", lambda: target.get("gone/file"))
     _refused("put below nothing", lambda: target.put("gone/file", b""))

@@ -54,7 +54,7 @@ class Adaptor:
                 cwd=self._log.parent,  # whatever a library leaves behind goes with the run
             )
         try:
-            self._answer("log on", START_SECONDS)
+            self.answer("log on", START_SECONDS)
         except BaseException:
             self._stop()
             raise
@@ -91,15 +91,6 @@ class Adaptor:
 
     def answer(self, command: str, seconds: float = COMMAND_SECONDS) -> list[str]:
         """The words behind `ok` of what was sent. Raises Refused, Cannot, Broken."""
-        return self._answer(command, seconds)
-
-    @property
-    def _running(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            raise Broken("not running")
-        return self._process
-
-    def _answer(self, command: str, seconds: float) -> list[str]:
         line = self._line(command, seconds)
         kind, *words = [unquote(word, errors="surrogateescape") for word in line.split("\t")]
         if kind == "ok":
@@ -109,6 +100,12 @@ class Adaptor:
         if kind == "cannot":
             raise Cannot(command)
         raise Broken(f"{command}: no answer but {line!r}\n{self._errors()}")
+
+    @property
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise Broken("not running")
+        return self._process
 
     def _line(self, command: str, seconds: float) -> str:
         stream = self._running.stdout

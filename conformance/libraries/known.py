@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from conformance.smbclient import modes
+
 HERE: Final = Path(__file__).resolve().parent
 REPOSITORY: Final = HERE.parents[1]
 BUILD_SECONDS: Final = 900  # Rust's libraries from nothing, on two cores that do something else too
 ANY: Final = "any"
-DIALECTS: Final = ("2.0.2", "2.1", "3.0", "3.0.2", "3.1.1")
+DIALECTS: Final = tuple(modes.DIALECTS)
 
 
 class BuildError(Exception):

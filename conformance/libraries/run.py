@@ -6,7 +6,6 @@ adaptors. The server is told the mode, so that a library that cannot be told is 
 """
 
 import argparse
-import os
 import shutil
 import sys
 import tempfile
@@ -27,19 +26,12 @@ from conformance.libraries.known import ANY, LIBRARIES, BuildError, Library  # n
 from conformance.libraries.measure import Times, measure  # noqa: E402 - needs the path set above
 from conformance.libraries.measure import table as table_of_times  # noqa: E402 - needs the path set above
 from conformance.report import Result, table, write_json  # noqa: E402 - needs the path set above
-from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.server_options import CACHE, stop_on_sigterm  # noqa: E402 - needs the path set above
 from conformance.servers import OursServer, Server, ServerError, SmbdServer  # noqa: E402 - needs the path set above
+from conformance.smbclient import modes  # noqa: E402 - needs the path set above
 
-CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smbserver-conformance"
 # One of each: the newest protected in both ways, the oldest, and what the library takes by itself.
 QUICK: Final = (ANY, "3.1.1-signed", "3.1.1-encrypted", "2.0.2-signed")
-SAMBA_DIALECTS: Final = {
-    "2.0.2": "SMB2_02",
-    "2.1": "SMB2_10",
-    "3.0": "SMB3_00",
-    "3.0.2": "SMB3_02",
-    "3.1.1": "SMB3_11",
-}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             if options.measure:
                 continue
-            modes = quick_modes(library) if options.quick else library.modes
+            wanted = quick_modes(library) if options.quick else library.modes
             if options.modes is not None:
-                modes = tuple(mode for mode in modes if mode in options.modes)
-            found = [result for mode in modes for result in run_mode(library, mode, Path(work), options)]
+                wanted = tuple(mode for mode in wanted if mode in options.modes)
+            found = [result for mode in wanted for result in run_mode(library, mode, Path(work), options)]
             print(f"{name}\n{table(found)}\n", flush=True)
             results += [Result(f"{name} {r.script}", r.mode, r.ok, r.seconds, r.message) for r in found]
         if options.measure:
@@ -181,8 +173,8 @@ def started(kind: str, mode: str) -> AbstractContextManager[Server]:
         lines = []
         if protection:
             lines = [
-                f"server min protocol = {SAMBA_DIALECTS[dialect]}",
-                f"server max protocol = {SAMBA_DIALECTS[dialect]}",
+                f"server min protocol = {modes.DIALECTS[dialect][0]}",
+                f"server max protocol = {modes.DIALECTS[dialect][0]}",
                 f"server signing = {'mandatory' if protection == 'signed' else 'auto'}",
                 f"server smb encrypt = {'required' if protection == 'encrypted' else 'off'}",
             ]

@@ -6,7 +6,6 @@ needed, but `qemu-system-x86`, `busybox`, `cpio` and `kmod` are. Each way of mou
 """
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -25,11 +24,9 @@ from conformance.linux_mount.image import KERNEL_PACKAGES, ImageError, build  # 
 from conformance.linux_mount.machine import Machine  # noqa: E402 - needs the path set above
 from conformance.linux_mount.measure import SERVERS, Spent, table  # noqa: E402 - needs the path set above
 from conformance.report import Result, summary, write_json  # noqa: E402 - needs the path set above
-from conformance.server_options import stop_on_sigterm  # noqa: E402 - needs the path set above
+from conformance.server_options import CACHE, stop_on_sigterm  # noqa: E402 - needs the path set above
 from conformance.servers import OursServer, Server, ServerError, SmbdServer  # noqa: E402 - needs the path set above
 from conformance.sharing.cut_line import Line  # noqa: E402 - needs the path set above
-
-CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "smbserver-conformance"
 
 
 @dataclass(frozen=True, slots=True)
