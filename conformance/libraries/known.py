@@ -76,10 +76,25 @@ class Kit(ABC):
         return {}
 
 
+# What is called otherwise in CodeLibs' line of jcifs than in AgNO3's; all else is the same, so its adaptor is made.
+_CODELIBS: Final = (
+    ("import jcifs.smb.", "import org.codelibs.jcifs.smb.impl."),
+    ("import jcifs.", "import org.codelibs.jcifs.smb."),
+    ("jcifs.smb.client", "jcifs.client"),
+    ("JcifsNg", "Jcifs"),
+    ("jcifs-ng cannot", "jcifs cannot"),
+)
+
+
 class JavaKit(Kit):
     """Maven gets the jars and compiles; both end up in the folder."""
 
     def make(self, place: Path) -> None:
+        shutil.copytree(self.sources() / "src", place / "src")
+        text = (place / "src" / "JcifsNg.java").read_text()
+        for old, new in _CODELIBS:
+            text = text.replace(old, new)
+        (place / "src" / "Jcifs.java").write_text(text)
         run("mvn", "-q", "-B", "-f", str(self.sources() / "pom.xml"), f"-DbuildDirectory={place}", "compile")
 
     def command(self, packages: Path, library: "Library") -> list[str]:

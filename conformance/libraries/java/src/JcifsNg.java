@@ -1,4 +1,4 @@
-// The adaptor for jcifs-ng, AgNO3's line of jcifs; Jcifs.java is the same for CodeLibs' line, whose packages differ.
+// The adaptor for jcifs-ng, AgNO3's line of jcifs; that for CodeLibs' line is made of it (known.py).
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
