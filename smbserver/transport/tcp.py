@@ -1,7 +1,7 @@
 """One TCP connection as frames: receive buffer, send queue, back pressure ([MS-SMB2] 2.1).
 
 Theory of operation. The socket is non-blocking and watched by the event loop. One readiness event is one `recv_into`;
-all complete frames in the buffer are handed over, and what they made us owe is sent with one call at the end.
+all complete frames in the buffer are handed over, and what they made us owe is sent with one call behind the last.
 All connections receive into one buffer, and small frames are copied out of it, so nobody can hold a view into it
 and an idle connection costs none; the beginning of an unfinished frame is kept until the rest comes. A frame that does
 not fit gets a buffer of its own and is received straight into that; behind it another one of its size is expected, and
@@ -203,7 +203,8 @@ class TcpTransport:
             self._queue.append(tail)
             self._tails += 1
         self._answered += length
-        if not self._writing and (not self._in_batch or self._queued >= FLUSH_AT):
+        # Behind the last frame now, not at the end of the batch: while the peer wakes we return and free what it was.
+        if not self._writing and (self._is_last or not self._in_batch or self._queued >= FLUSH_AT):
             self._flush()
 
     def _queue_owed(self) -> None:
