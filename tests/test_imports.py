@@ -38,6 +38,7 @@ EDGES = (
     Row("compile", "bootstrap", "the build needs packages of its own"),
     Row("compile.current", "smbserver", "the package whose path is changed"),
     Row("cli", "compile.current", "the banner says what runs"),
+    Row("cli", "compile.needs", "and what could run"),
     Row("nt", "errors"),
     Row("wire", "nt"),
     Row("wire", "errors"),

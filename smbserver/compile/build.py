@@ -4,16 +4,15 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Final
 
 from smbserver.compile.current import BUILDS, PACKAGE, UNFINISHED, build_name, find
+from smbserver.compile.needs import missing
 
 PRIVATE: Final = 0o755  # whoever may write here is obeyed by the next start
 KEPT: Final = 1  # earlier builds: a server that still runs may yet import from the last one
-_INSTALL: Final = "On Debian: sudo apt-get install gcc python3-dev; then run this again"
 
 
 class BuildError(Exception):
@@ -22,15 +21,12 @@ class BuildError(Exception):
 
 def make(builds: Path = BUILDS, package: Path = PACKAGE) -> Path:
     """The build of these sources, made when it is not there. Takes minutes. Raises BuildError."""
-    if not (package.parent / "pyproject.toml").is_file():
-        raise BuildError("this is an installed package; only a source checkout (git clone) can be compiled")
     found = find(builds, package)
     if found is not None:
         return found
-    if shutil.which(os.environ.get("CC", "cc")) is None:
-        raise BuildError(f"no C compiler found. {_INSTALL}")
-    if not Path(sysconfig.get_path("include"), "Python.h").is_file():
-        raise BuildError(f"{sys.executable} has no header files (Python.h). {_INSTALL}")
+    reason = missing(package)
+    if reason is not None:
+        raise BuildError(reason)
     try:
         return _make(builds, package)
     except OSError as error:
