@@ -3,9 +3,10 @@
     python conformance/bench/floors.py [--mib 512] [--rounds 5] [--folder /dev/shm]
 
 Reading is `preadv` of a file in memory and `send` to a client on this machine, writing is `recv` and `pwrite` into a
-new file, with one pass of the cipher between the two: no headers, no requests, nothing of ours. What a protected
-transfer takes below this share of smbd's CPU cannot be had with these library calls. Plain reads have no such floor:
-`sendfile` does not copy.
+new file, with one pass of the cipher between the two: no headers, no requests, nothing of ours. One at a time the
+client waits for each, and somebody is woken for each; with always one more under way nobody sleeps, and that is the
+floor of a deep queue, a tenth up or down from hour to hour. Below it no server with one thread and these calls can be.
+Plain reads have none: `sendfile` does not copy.
 """
 
 import argparse
@@ -123,13 +124,14 @@ def receive(sock: socket.socket, room: memoryview) -> None:
         have += count
 
 
-def reading(folder: str, mib: int, work: Pass) -> float:
-    """CPU seconds of this thread for a GiB that a client asks for, a MiB at a time."""
+def reading(folder: str, mib: int, work: Pass, waits: bool) -> float:
+    """CPU seconds of this thread for a GiB that a client takes, a MiB at a time; `waits`: asks for each by itself."""
 
     def ask(sock: socket.socket) -> None:
         room = memoryview(bytearray(MIB))
         for _ in range(mib):
-            sock.send(GO)
+            if waits:
+                sock.send(GO)
             receive(sock, room)
 
     room = memoryview(bytearray(MIB + TAG))
@@ -139,21 +141,23 @@ def reading(folder: str, mib: int, work: Pass) -> float:
         with peer(ask) as sock:
             begun = time.thread_time()
             for index in range(mib):
-                sock.recv(1)
+                if waits:
+                    sock.recv(1)
                 os.preadv(fd, [room[:MIB]], index * MIB)
                 work(room)
                 sock.sendall(room[:MIB])
             return (time.thread_time() - begun) * 1024 / mib
 
 
-def writing(folder: str, mib: int, work: Pass) -> float:
-    """CPU seconds of this thread for a GiB that a client brings, a MiB at a time."""
+def writing(folder: str, mib: int, work: Pass, waits: bool) -> float:
+    """CPU seconds of this thread for a GiB that a client brings, a MiB at a time; `waits`: for each to be taken."""
 
     def bring(sock: socket.socket) -> None:
         data = bytes(MIB)
         for _ in range(mib):
             sock.sendall(data)
-            sock.recv(1)
+            if waits:
+                sock.recv(1)
 
     room = memoryview(bytearray(MIB + TAG))
     with new_file(folder) as fd, peer(bring) as sock:
@@ -162,7 +166,8 @@ def writing(folder: str, mib: int, work: Pass) -> float:
             receive(sock, room)
             work(room)
             os.pwrite(fd, room[:MIB], index * MIB)
-            sock.send(GO)
+            if waits:
+                sock.send(GO)
         return (time.thread_time() - begun) * 1024 / mib
 
 
@@ -173,13 +178,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, help="runs of each, of which the median counts; default 5")
     parser.add_argument("--folder", default="/dev/shm", help="where the file is; default /dev/shm, in memory")
     arguments = parser.parse_args()
-    print("CPU of one thread, s/GiB      read   write")
+    print("CPU of one thread, s/GiB    one at a time    always one more")
+    print("                              read   write       read   write")
     for name, work in PASSES.items():
-        read, written = (
-            statistics.median(move(arguments.folder, arguments.mib, work) for _ in range(arguments.rounds))
-            for move in (reading, writing)
-        )
-        print(f"{name:<28}{read:6.2f}  {written:6.2f}", flush=True)
+        line = name.ljust(26)
+        for waits in (True, False):
+            for move in (reading, writing):
+                runs = [move(arguments.folder, arguments.mib, work, waits) for _ in range(arguments.rounds)]
+                line += f"{statistics.median(runs):8.2f}"
+            line += "   "
+        print(line, flush=True)
 
 
 if __name__ == "__main__":
