@@ -19,9 +19,9 @@ from smbserver.nt.names import Path
 
 Identity = tuple[int, int]
 
-Version = tuple[int, int, int, bool]
-"""What tells one content of a file from another: its size, seconds and nanoseconds of its modification, whether it
-still has a name."""
+Version = tuple[int, int, int, bool, str | None]
+"""What tells one state of a file from another: its size, seconds and nanoseconds of its modification, whether it still
+has a name; and the path by which it was opened, as the host says it now, None where that is not known."""
 
 # What LockMirror.set makes of a range; the same words as in sharing.host_locks.
 LOCK_FREE: Final = 0

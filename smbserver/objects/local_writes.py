@@ -1,14 +1,16 @@
 """Finds what local programs have changed of files that clients cache, and takes the caches away ([MS-SMB2] 3.3.1.4).
 
 Nobody tells a server in time, at a price that every request could pay: so it looks, once in LOOK_SECONDS, while
-anything is cached. What the server changes itself goes through `FileState.changed`, whose flag makes the next look the
-truth. Transcript 0054.
+anything is cached. What the server changes itself goes through `FileState.changed` or `FileTable.renamed`, whose flag
+makes the next look the truth. A file that was only moved loses HANDLE, as by a client's rename: its content is still
+what was cached. Transcripts 0054, 0057.
 """
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, cast
 
+from smbserver.backend.base import Version
 from smbserver.objects.durable import is_detached
 from smbserver.objects.open import Open
 from smbserver.objects.runtime import Runtime
@@ -20,7 +22,7 @@ from smbserver.sharing.holder import Holder
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0  # what NFS's clients live with, too
-AT_ONCE: Final = 256  # looks, a millisecond of them; then it is the turn of the clients
+AT_ONCE: Final = 128  # looks, a millisecond of them; then it is the turn of the clients
 
 
 class LocalWrites:
@@ -29,7 +31,8 @@ class LocalWrites:
     def __init__(self, files: FileTable, runtime: Runtime, settle: Callable[[], None]) -> None:
         self._runtime = runtime
         self._settle = settle
-        self._known = files.copied  # None is whatever the next look finds
+        # None is whatever the next look finds. What it is, the table of files need not know.
+        self._known = cast("dict[FileState, Version | None]", files.copied)
         self._looking: Iterator[None] | None = None
         self._is_armed = False
 
@@ -85,14 +88,22 @@ class LocalWrites:
             log.info("%r cannot be looked at: %s", "\\".join(opens[0].path), error)
             return
         known = self._known[state]
-        if known is None or found == known:
+        if found is None or known is None or _is_same(found, known):
             self._known[state] = found
             return
         if state.delete_pending or any(holder.unlinked for holder in state.holders):
             return  # it has no name any more by what a client did
-        log.info("%r was changed by a local program", "\\".join(opens[0].path))
-        state.contend(None, ALL)
+        if found[:-1] != known[:-1]:
+            log.info("%r was changed by a local program", "\\".join(opens[0].path))
+            state.contend(None, ALL)
+        else:
+            log.info("%r was moved by a local program, to %r", "\\".join(opens[0].path), found[-1])
+            state.break_handles(None)
         self._known[state] = found
+
+
+def _is_same(one: Version, other: Version) -> bool:
+    return one[:-1] == other[:-1] and (one[-1] == other[-1] or one[-1] is None or other[-1] is None)
 
 
 def _is_waited_for(state: FileState) -> bool:

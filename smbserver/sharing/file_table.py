@@ -182,6 +182,7 @@ class FileTable:
                     if is_leased:
                         self.directory_leases.remove(holder)
                     holder.path = (*new, *holder.path[depth:])
+                    state.altered = True
                     if is_leased:
                         self.directory_leases.add(holder)
             path = state.delete_path

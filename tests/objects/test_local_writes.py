@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from conformance.client import contexts, queries
 from conformance.client.protocol import (
+    DELETE,
     GENERIC_READ,
     GENERIC_WRITE,
     INFO_FILE,
@@ -23,7 +24,7 @@ from conformance.client.protocol import (
 from conformance.client.session import File, Options
 from smbserver.nt.filetime import from_unix_ns
 from smbserver.objects.local_writes import AT_ONCE, LOOK_SECONDS
-from tests.cachers import RH, RWH, Cacher, R, granted
+from tests.cachers import READ_WRITE, RH, RW, RWH, Cacher, R, granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 LONG_AGO = 1_000_000_000
 # [MS-FSCC] 2.4, 2.3
-FILE_BASIC, FILE_ALLOCATION, FILE_END_OF_FILE = 4, 19, 20
+FILE_BASIC, FILE_RENAME, FILE_ALLOCATION, FILE_END_OF_FILE = 4, 10, 19, 20
 FSCTL_SET_ZERO_DATA = 0x000980C8
 
 
@@ -164,6 +165,79 @@ def test_many_files_take_several_turns(world: World, share_folder: Path) -> None
     append(share_folder / "data" / str(count - 1))
     world.runtime.advance(LOOK_SECONDS)
     assert one.next_break().new_state == 0
+    assert not one.is_told()
+
+
+# --- moved ---
+
+
+def move_within(data: Path) -> None:
+    (data / "folder" / "file").rename(data / "folder" / "file.1")
+
+
+def move_away(data: Path) -> None:
+    (data / "folder" / "file").rename(data / "file")
+
+
+def move_folder(data: Path) -> None:
+    (data / "folder").rename(data / "other")
+    (data / "folder").mkdir()
+
+
+@pytest.mark.parametrize("move", [move_within, move_away, move_folder])
+def test_a_moved_file_is_not_kept_open_for_its_name(
+    world: World, share_folder: Path, move: Callable[[Path], None]
+) -> None:
+    """As logs are rotated: the next open by that name is of what stands there, the old content stays cached."""
+    (share_folder / "data" / "folder").mkdir()
+    stands(share_folder / "data" / "folder" / "file")
+    one = Cacher(world)
+    one.open("folder\\file", lease=1, wanted=RWH)
+    world.runtime.advance(LOOK_SECONDS)
+    move(share_folder / "data")
+    stands(share_folder / "data" / "folder" / "file", b"new")
+    world.runtime.advance(LOOK_SECONDS)
+    told = one.next_break()
+    assert (told.current_state, told.new_state) == (RWH, RW)
+    assert one.answer_lease(1, RW) == 0
+    world.runtime.advance(3 * LOOK_SECONDS)
+    assert not one.is_told()
+    assert one.open("folder\\file", lease=2, wanted=RWH).read(0, 10) == b"new"
+
+
+def test_nobody_is_told_of_what_a_client_has_renamed(world: World, share_folder: Path) -> None:
+    stands(share_folder / "data" / "file")
+    one = Cacher(world)
+    file = one.open("file", lease=1, wanted=RWH, access=READ_WRITE | DELETE)
+    world.runtime.advance(LOOK_SECONDS)
+    for name in ("renamed", "once more"):
+        file.set(INFO_FILE, FILE_RENAME, queries.rename_data(name))
+        world.runtime.advance(LOOK_SECONDS)
+        assert not one.is_told()
+        world.runtime.advance(LOOK_SECONDS)
+        assert not one.is_told()
+    (share_folder / "data" / "once more").rename(share_folder / "data" / "by somebody else")
+    world.runtime.advance(LOOK_SECONDS)
+    assert one.next_break().new_state == RW
+
+
+def test_without_proc_nothing_is_known_of_places(
+    world: World, share_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands(share_folder / "data" / "file")
+    one = Cacher(world)
+    one.open("file", lease=1, wanted=RWH)
+    world.runtime.advance(LOOK_SECONDS)
+    readlink = os.readlink
+
+    def refused(path: str, **_: object) -> str:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(os, "readlink", refused)
+    (share_folder / "data" / "file").rename(share_folder / "data" / "file.1")
+    world.runtime.advance(LOOK_SECONDS)
+    monkeypatch.setattr(os, "readlink", readlink)
+    world.runtime.advance(LOOK_SECONDS)
     assert not one.is_told()
 
 

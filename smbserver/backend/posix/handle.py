@@ -461,8 +461,14 @@ class PosixHandle:
 
     def version(self, again: bool) -> Version | None:
         """By the inode, as far as this host knows it: a server of files that hangs holds nobody up."""
-        found = inode.look_at(self._fd, asks=False) if again else self._seen
-        return inode.version(found) if found else None
+        if not again:
+            return (*inode.version(self._seen), None) if self._seen else None
+        found = inode.look_at(self._fd, asks=False)
+        try:
+            path = os.readlink(f"/proc/self/fd/{self._fd}")
+        except OSError:  # no /proc, or a path that is too long
+            return (*inode.version(found), None)
+        return (*inode.version(found), path)
 
     def ranges(self) -> Ranges:
         """On the same descriptor."""
