@@ -93,9 +93,11 @@ def peer(act: Callable[[socket.socket], None]) -> Iterator[socket.socket]:
     unpaced(ours)  # as the server has it
     pid = os.fork()
     if not pid:
-        ours.close()
-        act(theirs)
-        os._exit(0)
+        try:
+            ours.close()
+            act(theirs)
+        finally:  # whatever happens, nothing of what called us is done a second time here
+            os._exit(0)
     theirs.close()
     try:
         yield ours

@@ -8,7 +8,6 @@ program changes the same files. A request that raises what is no status of its o
 from __future__ import annotations
 
 import contextlib
-import importlib
 import logging
 import shutil
 import struct
@@ -39,6 +38,7 @@ from conformance.client.session import Options, Tree
 from smbserver.objects.server_state import Policy
 from smbserver.wire import ioctl
 from tests.every_command import requests as every_command
+from tests.fuzz.guided import fuzz
 from tests.harness import World, frames_of
 
 T = TypeVar("T")
@@ -271,21 +271,13 @@ STEPS: Final[tuple[Step | None, ...]] = (
 
 def main(arguments: list[str]) -> int:
     """Play until something breaks or the options say so."""
-    try:
-        atheris = importlib.import_module("atheris")
-    except ImportError:
-        print("atheris is not installed: pip install atheris", file=sys.stderr)
-        return 1
     base = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
     def once(data: bytes) -> None:
         with tempfile.TemporaryDirectory(prefix="smb-sequence-", dir=base) as folder:
             play(data, Path(folder))
 
-    atheris.instrument_all()
-    atheris.Setup([arguments[0], *arguments[1:]], once)
-    atheris.Fuzz()
-    return 0
+    return fuzz(arguments, once)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from smbserver.rpc.pipes import PIPES, open_pipe
 from smbserver.rpc.security import Trailer
 from smbserver.wire.directory_info import CLASSES, POSIX, decode_entries
 from smbserver.wire.header import decode as decode_header
+from tests.fuzz.guided import fuzz
 from tests.rpc.client import ALICE, Server, bind, opened, request
 
 
@@ -160,16 +161,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) < 2 or arguments[1] not in TARGETS:
         print("\n".join(sorted(TARGETS)))
         return 2
-    try:
-        atheris = importlib.import_module("atheris")
-    except ImportError:
-        print("atheris is not installed: pip install atheris", file=sys.stderr)
-        return 1
-    target = TARGETS[arguments[1]]
-    atheris.instrument_all()
-    atheris.Setup([arguments[0], *arguments[2:]], target)
-    atheris.Fuzz()
-    return 0
+    return fuzz([arguments[0], *arguments[2:]], TARGETS[arguments[1]].__call__)
 
 
 if __name__ == "__main__":

@@ -437,28 +437,6 @@ def test_replies_of_one_event_go_out_together(line: Line, monkeypatch: pytest.Mo
     assert line.read() == framed(*sent)
 
 
-def test_an_answer_is_on_its_way_while_its_request_is_still_being_handled(line: Line) -> None:
-    """If nothing came behind that request: the peer is being woken meanwhile."""
-    seen: list[bytes] = []
-
-    def answer(frame: memoryview) -> None:
-        line.transport.send([bytes(frame)])
-        try:
-            seen.append(line.peer.recv(CHUNK))
-        except BlockingIOError:
-            seen.append(b"")
-
-    line.receiver.answer = answer
-    line.feed(framed(b"alone"))
-    assert seen == [framed(b"alone")]
-    line.feed(framed(b"first", b"last"))
-    assert seen[1:] == [b"", framed(b"first", b"last")]
-    line.feed(framed(b"whole", b"half of one")[:-4])
-    assert (seen[3:], line.read()) == ([b""], framed(b"whole"))
-    line.receiver.answer = lambda _: None
-    line.feed(b" one")
-
-
 # --- back pressure ---
 
 LIMIT = 256 * 1024
