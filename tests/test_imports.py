@@ -228,6 +228,7 @@ RESTRICTED = (
     Row("compile.__main__", "time", "says how long it took"),
     Row("transport", "asyncio"),
     Row("transport", "socket"),
+    Row("transport.tcp", "select", "whether something came, without an exception when not"),
     Row("transport", "fcntl", "how much of what was sent has not arrived"),
     Row("server", "asyncio"),
     Row("server", "socket"),

@@ -9,7 +9,7 @@ received where it can stay from its first byte. When the peer does not take what
 client cannot make us queue more than QUEUE_LIMIT plus one frame's replies.
 
 A client that asks one thing after the other is waited for between its requests, if it was quick before and nobody else
-was served meanwhile: a few more receives cost less than to sleep and to be woken with cold caches.
+was served meanwhile: to look a while whether something came costs less than to sleep and to be woken with cold caches.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import select
 import socket
 import termios
 from collections import deque
@@ -38,7 +39,7 @@ BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 # large reads would otherwise be answered as a whole, for as long as its client takes the replies.
 TURN_LIMIT: Final = 2 * 1024 * 1024
 FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
-TRIES: Final = 30  # to receive the next request: some 60 us, in which 99 of 100 came (transcripts 0034, 0047)
+TRIES: Final = 100  # looks for the next request: some 60 us, in which 99 of 100 came (transcripts 0034, 0047, 0058)
 UNTRIED_FROM: Final = 512 * 1024  # the next frame of this size takes longer to make than we try (transcript 0049)
 IN_A_ROW: Final = 16  # requests received so; then the loop looks for everybody else's
 # Events without tries, behind tries in vain. Four times as many each time, up to this, and a quarter less for each
@@ -134,6 +135,9 @@ class TcpTransport:
         self._pool = pool
         self._socket = sock
         self._fd = sock.fileno()
+        looks = select.poll()
+        looks.register(self._fd, select.POLLIN)
+        self._poll = looks.poll  # to receive in vain would be an exception, and costs three times as much
         self._receiver: FrameReceiver | None = None
         self._rest = b""  # received and not yet handed over: part of a frame, or frames that back pressure holds up
         self._large: memoryview | None = None
@@ -299,35 +303,35 @@ class TcpTransport:
 
     def _wait_for_more(self) -> None:
         """Serve the requests that come while we try, and note whether they did."""
+        poll = self._poll
         for _ in range(IN_A_ROW):
+            # The pieces of a large frame grow while we sleep, and who does not take our replies asks for nothing.
+            if self._queued or self._large is not None or self._expected > UNTRIED_FROM:
+                return
+            if self._turn_is_over or self._closing or not self._reading:
+                return
             for _ in range(TRIES):
-                # The pieces of a large frame grow while we sleep, and who does not take our replies asks for nothing.
-                if self._queued or self._large is not None or self._expected > UNTRIED_FROM:
-                    return
-                if self._turn_is_over or self._closing or not self._reading:
-                    return
-                if self._serve():
+                if poll(0):
                     break
             else:
                 self._skip = self._skip_next
                 self._skip_next = min(4 * self._skip_next, MOST_SKIPPED)
                 return
+            self._serve()
             if self._skip_next > 1:
                 self._skip_next = self._skip_next * 3 // 4
 
-    def _serve(self) -> bool:
-        """Take what there is and send the answers; tells whether anything was there."""
-        came = False
+    def _serve(self) -> None:
+        """Take what there is and send the answers."""
         self._in_batch = True
         try:
-            came = self._receive()
+            self._receive()
         finally:
             self._in_batch = False
             if self._queued and not self._writing and not self.closed:
                 self._flush()
-        return came
 
-    def _receive(self) -> bool:
+    def _receive(self) -> None:
         shared, rest = self._pool.receive_buffer, self._rest
         if self._large is not None:
             target = self._large[self._large_have :]
@@ -335,33 +339,33 @@ class TcpTransport:
             shared[: len(rest)] = rest
             target = shared[len(rest) :]
         elif self._expected and self._queued <= QUEUE_LIMIT:
-            return self._receive_expected()
+            self._receive_expected()
+            return
         else:
             target = shared
         count = self._receive_into(target)
-        if count <= 0:
-            return False
+        if not count:
+            return
         if self._large is None:
             self._take_frames(shared, len(rest) + count)
-            return True
+            return
         self._large_have += count
         if self._large_have == len(self._large):
             self._is_last = True
             self._hand_over_large()
-        return True
 
-    def _receive_expected(self) -> bool:
+    def _receive_expected(self) -> None:
         """Large frames come in rows: receive another one like the last where it can stay, instead of its beginning."""
         size = self._expected
         room = self._pool.take(FRAME_HEADER + size + ROOM)
         count = self._receive_into(room[: FRAME_HEADER + size])
-        if count <= 0:
-            return False
+        if not count:
+            return
         assert self._receiver is not None
         if count < FRAME_HEADER or _LENGTH.unpack_from(room)[0] != size or size > self._receiver.max_frame:
             self._expected = 0
             self._take_frames(room, count)
-            return True
+            return
         self._wider = room[FRAME_HEADER:]
         self._large = self._wider[:size]
         self._large_have = count - FRAME_HEADER
@@ -370,7 +374,6 @@ class TcpTransport:
             self._hand_over_large()
         elif not self._large_have:
             self._acknowledge()
-        return True
 
     def _acknowledge(self) -> None:
         """Tell the peer now what has come. Who sends a length by itself, as smb-rs does, and has not turned Nagle's
@@ -381,11 +384,11 @@ class TcpTransport:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
 
     def _receive_into(self, target: memoryview) -> int:
-        """How many bytes came; -1 for none yet, 0 for the end of the connection."""
+        """How many bytes came; 0 for none yet, or for the end of the connection, which is told."""
         try:
             count = self._socket.recv_into(target)
         except (BlockingIOError, InterruptedError):
-            return -1
+            return 0
         except OSError as error:
             self.abort(f"receive: {error.strerror}")
             return 0
