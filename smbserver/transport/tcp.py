@@ -39,7 +39,7 @@ BUFFERS_PER_CALL: Final = 256  # below IOV_MAX (1024) everywhere
 # large reads would otherwise be answered as a whole, for as long as its client takes the replies.
 TURN_LIMIT: Final = 2 * 1024 * 1024
 FRAME_WEIGHT: Final = 32 * 1024  # what a frame counts for besides the bytes of its reply
-TRIES: Final = 100  # looks for the next request: some 60 us, in which 99 of 100 came (transcripts 0034, 0047, 0058)
+TRIES: Final = 120  # looks for the next request: some 60 us, in which 99 of 100 came (transcripts 0034, 0047, 0058)
 UNTRIED_FROM: Final = 512 * 1024  # the next frame of this size takes longer to make than we try (transcript 0049)
 IN_A_ROW: Final = 16  # requests received so; then the loop looks for everybody else's
 # Events without tries, behind tries in vain. Four times as many each time, up to this, and a quarter less for each
