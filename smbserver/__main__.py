@@ -1,15 +1,23 @@
-"""`python -m smbserver`: set up what is missing, then serve, from the compiled build where there is one."""
+"""`python -m smbserver` and the command `smbserver`: set up what is missing, then serve, from a build if there is one.
+
+Nothing but `bootstrap` is imported above `main`: an old Python gets its sentence first.
+"""
 
 import sys
 
 from smbserver.bootstrap import ensure
 
-ensure(sys.argv[1:])
 
-from smbserver.compile.current import prefer  # noqa: E402 - an old Python gets its sentence first
+def main() -> int:
+    """Returns the exit status. Ends the process, or becomes another, when something is missing."""
+    ensure(sys.argv[1:])
+    from smbserver.compile.current import prefer
 
-prefer()
+    prefer()
+    from smbserver.cli import serve  # from the build, and it needs what `ensure` has made sure of
 
-from smbserver.cli.serve import main  # noqa: E402 - needs what `ensure` and `prefer` have just made sure of
+    return serve.main()
 
-sys.exit(main())
+
+if __name__ == "__main__":
+    sys.exit(main())

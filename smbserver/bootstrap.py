@@ -180,6 +180,11 @@ def _is_chosen() -> bool:
     return sys.prefix != sys.base_prefix or (Path(sys.prefix) / "conda-meta").is_dir()
 
 
+def is_checkout() -> bool:
+    """Whether this is a source checkout, whose `.venv` is ours to fill, and not an installed package."""
+    return _checkout() is not None
+
+
 def _checkout() -> Path | None:
     root = Path(__file__).resolve().parent.parent
     return root if (root / "pyproject.toml").is_file() else None

@@ -17,6 +17,7 @@ from smbserver.cli.arguments import layer_from, parse
 from smbserver.cli.banner import banner
 from smbserver.cli.log_lines import LineFormatter
 from smbserver.compile import current
+from smbserver.compile.needs import command as build_command
 from smbserver.compile.needs import is_worth_a_word
 from smbserver.config.environment import CONFIG_VARIABLE, from_environment
 from smbserver.config.options import Chosen, combine
@@ -85,9 +86,9 @@ def _build_notes() -> list[str]:
     if current.is_used():
         return ["compiled build"]
     if current.is_outdated():
-        return ["not compiled: the build there is was made of other sources (again: python3 -m smbserver.compile)"]
+        return [f"not compiled: the build there is was made of other sources (again: {build_command()})"]
     if is_worth_a_word():
-        return ["a fifth less CPU for small requests: python3 -m smbserver.compile (once, some minutes)"]
+        return [f"a fifth less CPU for small requests: {build_command()} (once, some minutes)"]
     return []
 
 

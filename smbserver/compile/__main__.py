@@ -5,9 +5,10 @@ import sys
 import time
 from importlib.util import find_spec
 
-from smbserver.bootstrap import GUARD_VARIABLE, SetupError, environment
+from smbserver.bootstrap import GUARD_VARIABLE, SetupError, environment, is_checkout
 
 EXTRA = "compile"  # of pyproject.toml
+REQUIRED = ("mypy[mypyc]>=1.16", "setuptools>=68")  # what that extra has, for who has no checkout
 
 
 def main() -> None:
@@ -30,6 +31,9 @@ def _in_environment() -> None:
     """Become the Python that has mypyc. Does not return unless it cannot be."""
     if os.environ.pop(GUARD_VARIABLE, None) is not None:
         sys.exit(f"smbserver: {sys.executable} has no mypyc although it was installed there")
+    if not is_checkout():  # somebody's own environment: nothing is installed there unasked
+        wanted = " ".join(f"'{each}'" for each in REQUIRED)
+        sys.exit(f"smbserver: mypyc is missing. Install it with:\n    {sys.executable} -m pip install {wanted}")
     try:
         python = environment(EXTRA)
     except SetupError as error:
@@ -38,4 +42,5 @@ def _in_environment() -> None:
     os.execve(str(python), arguments, {**os.environ, GUARD_VARIABLE: str(python)})
 
 
-main()
+if __name__ == "__main__":
+    main()

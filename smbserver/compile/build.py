@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-from smbserver.compile.current import BUILDS, PACKAGE, UNFINISHED, build_name, find
+from smbserver.compile.current import BUILDS, FOLDER, PACKAGE, UNFINISHED, build_name, find
 from smbserver.compile.needs import missing
 
 PRIVATE: Final = 0o755  # whoever may write here is obeyed by the next start
@@ -24,7 +24,7 @@ def make(builds: Path = BUILDS, package: Path = PACKAGE) -> Path:
     found = find(builds, package)
     if found is not None:
         return found
-    reason = missing(package)
+    reason = missing()
     if reason is not None:
         raise BuildError(reason)
     try:
@@ -37,7 +37,7 @@ def _make(builds: Path, package: Path) -> Path:
     builds.mkdir(mode=PRIVATE, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=builds))
     try:
-        shutil.copytree(package, draft / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(package, draft / package.name, ignore=shutil.ignore_patterns("__pycache__", FOLDER))
         name = build_name(draft / package.name)  # of what is compiled, should somebody be editing
         _translate(draft)
         for leftover in ("build", ".mypy_cache"):

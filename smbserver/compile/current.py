@@ -1,8 +1,9 @@
 """Whether there is a build of exactly these sources for this Python, and putting it in front of them.
 
 Imported at every start before anything else of the package, so only the standard library is used here, and of the
-package nothing. A build lies in `.compiled/` of a source checkout, in a folder that is named after a digest of every
-source file and after the interpreter: what does not match is not found. An installed package has none.
+package nothing. A build lies in `.compiled/`, beside the package in a source checkout and within it where it is
+installed, in a folder that is named after a digest of every source file and after the interpreter: what does not match
+is not found.
 """
 
 import hashlib
@@ -17,15 +18,25 @@ import smbserver
 PURE_VARIABLE: Final = "SMBSERVER_PURE"  # set to anything: run the sources
 UNFINISHED: Final = "unfinished-"  # how the name of a build begins while it is made
 PACKAGE: Final = Path(__file__).resolve().parent.parent
-BUILDS: Final = PACKAGE.parent / ".compiled"
+FOLDER: Final = ".compiled"  # no package's name, so no packaging tool takes it for one
 _WRITABLE_BY_OTHERS: Final = 0o022
 _DIGITS: Final = 24  # of the digest's 64: a name for a person to look at, and no accident makes two alike
+
+
+def builds_of(package: Path) -> Path:
+    """Where the builds of a package are, if there are any. An installed one's neighbours are everybody's."""
+    # os.path's answer is also given where one may not look.
+    return (package.parent if os.path.isfile(package.parent / "pyproject.toml") else package) / FOLDER
+
+
+BUILDS: Final = builds_of(PACKAGE)
 
 
 def build_name(package: Path = PACKAGE) -> str:
     """The folder's name for the sources in `package` and the interpreter that asks."""
     digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
+    inner = package / FOLDER
+    for path in sorted(path for path in package.rglob("*.py") if inner not in path.parents):
         text = path.read_bytes()
         digest.update(f"{path.relative_to(package)} {len(text)}\n".encode())
         digest.update(text)
@@ -34,7 +45,7 @@ def build_name(package: Path = PACKAGE) -> str:
 
 def find(builds: Path = BUILDS, package: Path = PACKAGE) -> Path | None:
     """The build of these sources, or None. One that somebody else made, or may write, is none: it would be his code."""
-    if not (package.parent / "pyproject.toml").is_file():
+    if not os.path.isdir(builds):  # then no source has to be read
         return None
     try:
         build = builds / build_name(package)

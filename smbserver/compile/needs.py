@@ -11,10 +11,8 @@ from smbserver.compile.current import BUILDS, PACKAGE, PURE_VARIABLE, find
 _INSTALL: Final = "On Debian: sudo apt-get install gcc python3-dev; then run this again"
 
 
-def missing(package: Path = PACKAGE) -> str | None:
-    """Why the sources in `package` cannot be compiled here, with what to do about it; None if they can."""
-    if not os.path.isfile(package.parent / "pyproject.toml"):
-        return "this is an installed package; only a source checkout (git clone) can be compiled"
+def missing() -> str | None:
+    """Why nothing can be compiled here, with what to do about it; None if it can."""
     if shutil.which(os.environ.get("CC", "cc")) is None:
         return f"no C compiler found. {_INSTALL}"
     # As sysconfig has it, which reads a file of its own for that: not everybody who serves may read there.
@@ -24,8 +22,13 @@ def missing(package: Path = PACKAGE) -> str | None:
     return None
 
 
+def command() -> str:
+    """The line that makes a build of what runs here; of an installed package only the Python that has it can."""
+    return f"{'python3' if BUILDS.parent != PACKAGE else sys.executable} -m smbserver.compile"
+
+
 def is_worth_a_word(builds: Path = BUILDS, package: Path = PACKAGE) -> bool:
     """Whether who runs the sources should hear of the build: there is none, one could be made, and nobody said no."""
-    if os.environ.get(PURE_VARIABLE) or missing(package) is not None or not os.access(package.parent, os.W_OK):
+    if os.environ.get(PURE_VARIABLE) or missing() is not None or not os.access(builds.parent, os.W_OK):
         return False
     return find(builds, package) is None  # the dearest question last: it reads every source

@@ -42,10 +42,22 @@ def test_without_a_compiler_a_sentence(checkout: Path, monkeypatch: pytest.Monke
     assert not (checkout / ".compiled").exists()
 
 
-def test_an_installed_package_is_not_compiled(checkout: Path) -> None:
+def test_the_builds_of_an_installed_package_are_not_copied(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "true")
     (checkout / "pyproject.toml").unlink()
-    with pytest.raises(BuildError, match="checkout"):
-        make_in(checkout)
+    package = checkout / "smbserver"
+    copied: list[str] = []
+
+    def run(draft: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        copied.extend(sorted(path.name for path in (draft / "smbserver").iterdir()))
+        return subprocess.CompletedProcess(arguments, 0)
+
+    monkeypatch.setattr(build, "_run", run)
+    made = make(package / ".compiled", package)
+    assert made == package / ".compiled" / build_name(package)
+    (package / "__init__.py").write_text("VERSION = 2\n")
+    assert make(package / ".compiled", package) != made
+    assert copied == ["__init__.py"] * 4  # translated and checked, twice
 
 
 def test_a_folder_that_cannot_be_written_is_named(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
