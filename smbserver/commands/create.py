@@ -5,7 +5,6 @@ runs, except local programs; for those the backend compares identities and the o
 """
 
 import errno
-from collections.abc import Callable
 from functools import partial
 from typing import Final, TypeVar
 
@@ -114,7 +113,7 @@ def create(
     if tree.share.apple_double:
         slices = double_of_stream(request, work)
         if slices is not None:  # and then there is no double, or one that stays
-            return first(slices, work, [], _again(asked, work))
+            return first(slices, work, [], partial(_go_on, asked, work, tree, False))
     durable = durable_request(request, work) if request.contexts and tree.share.backend is not None else None
     if durable is not None:
         known = known_open(durable, request, work)
@@ -131,9 +130,9 @@ def create(
         except MustLookAhead as look:
             _hold_replays(look.waiter, work, durable)
             can_replay = can_be_replayed(durable)
-            return Pending(look.waiter, lambda _: _looked_ahead(asked, work, tree, can_replay), can_cancel=False)
+            return Pending(look.waiter, lambda _: _go_on(asked, work, tree, can_replay, True), can_cancel=False)
         except MustWait as stop:
-            return _wait(stop.waiter, asked, work, durable)
+            return _wait(stop.waiter, asked, work, tree, durable)
         except MustResize as large:
             answer = partial(_answer_resized, request, work, tree, durable, large)
             pending = resize_first(work, tree, can_be_replayed(durable), large, answer)
@@ -177,22 +176,21 @@ def _answer_resized(
     return _opened(request, work, tree, durable, large.opened, large.action, meta)
 
 
-def _looked_ahead(
-    asked: wire.CreateRequest, work: Work, tree: Tree, can_replay: bool
+def _go_on(
+    asked: wire.CreateRequest, work: Work, tree: Tree, can_replay: bool, looked_ahead: bool = False
 ) -> Reply | Pending[None] | Pending[Reply]:
+    """Everything once more, if there still is somebody to open for: nothing would ever close an open without a tree."""
     check_client(work, tree, can_replay)
-    return create(asked, work, True)
+    return create(asked, work, looked_ahead)
 
 
-def _again(asked: wire.CreateRequest, work: Work) -> Callable[[], Reply | Pending[None] | Pending[Reply]]:
-    return lambda: create(asked, work)
-
-
-def _wait(waiter: Waiter[None], asked: wire.CreateRequest, work: Work, durable: DurableRequest | None) -> Pending[None]:
+def _wait(
+    waiter: Waiter[None], asked: wire.CreateRequest, work: Work, tree: Tree, durable: DurableRequest | None
+) -> Pending[None]:
     """Everything is looked at again when the waiter resolves; until then a replay is told to come again."""
     _hold_replays(waiter, work, durable)
     outlives = can_be_replayed(durable)
-    return Pending(waiter, lambda _: create(asked, work), can_cancel=True, outlives_channel=outlives)
+    return Pending(waiter, lambda _: _go_on(asked, work, tree, outlives), can_cancel=True, outlives_channel=outlives)
 
 
 def _hold_replays(waiter: Waiter[T], work: Work, durable: DurableRequest | None) -> None:

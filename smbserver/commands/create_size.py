@@ -108,7 +108,7 @@ def _course(
 
 
 def check_client(work: Work, tree: Tree, can_replay: bool) -> None:
-    """StatusError FILE_CLOSED: what has waited for a thread may have no tree any more, or nobody who hears of it."""
+    """StatusError FILE_CLOSED: what has waited may have no tree any more, or nobody who hears of it."""
     if work.need_session().trees.get(tree.tree_id) is not tree:
         raise StatusError(status.FILE_CLOSED)
     if work.connection.push is None and not can_replay:  # its channel is lost

@@ -73,8 +73,15 @@ def set_info(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None] 
     if outcome is None:
         return _done(request, work, opened, has_written)
     if isinstance(outcome, Waiter):
-        return Pending(outcome, lambda _: set_info(request, work), can_cancel=True)
+        return Pending(outcome, lambda _: _again(request, work), can_cancel=True)
     return resize(work, _change_size(request, work, opened, outcome, has_written), opened)
+
+
+def _again(request: wire.SetInfoRequest, work: Work) -> Reply | Pending[None] | Pending[Reply]:
+    """Its wait is over. An open that was closed meanwhile moves and deletes nothing any more."""
+    if work.need_open().is_closed:
+        raise StatusError(status.FILE_CLOSED)
+    return set_info(request, work)
 
 
 def _done(request: wire.SetInfoRequest, work: Work, opened: Open, has_written: bool) -> Reply:

@@ -229,6 +229,18 @@ def test_one_that_is_opened_meanwhile_stays(world: World, store: Backend) -> Non
     assert exists(store, "._file")
 
 
+def test_who_is_gone_meanwhile_opens_nothing(world: World, store: Backend) -> None:
+    lay(store, "file")
+    tree = world.tree("data")
+    world.runtime.hold_offloaded = True
+    with pytest.raises(NoAnswer):
+        tree.open("file:foo")
+    tree.disconnect()
+    world.runtime.hold_offloaded = False
+    world.runtime.run_offloaded()
+    assert not len(world.state.files)
+
+
 def test_somebody_elses_is_left_alone(world: World, store: Backend) -> None:
     """Who may make files beside another's must not get anything into it through its owner."""
     lay(store, "file")

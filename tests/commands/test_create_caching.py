@@ -140,6 +140,20 @@ def test_an_open_that_must_wait_is_told_so_and_can_be_cancelled(world: World) ->
     assert not len(world.state.files)
 
 
+@pytest.mark.parametrize("whose", ["its own", "another's"])
+def test_an_open_that_waits_and_has_no_tree_any_more_is_none(world: World, whose: str) -> None:
+    """Found by the fuzzer: the end of the tree let it go on, and then nothing ever closed it."""
+    one, two = Cacher(world), Cacher(world)
+    waits = one if whose == "its own" else two
+    file = one.open("file", oplock=OPLOCK_BATCH)
+    message = waits.create("file", disposition=OVERWRITE)
+    waits.tree.disconnect()
+    if waits is two:
+        file.close()
+    assert waits.connection.wait(message).status == status.FILE_CLOSED
+    assert not len(world.state.files)
+
+
 def test_a_share_conflict_is_over_when_the_answer_is_a_close(world: World) -> None:
     one, two = Cacher(world), Cacher(world)
     first = one.open("file", oplock=OPLOCK_BATCH, share=0)

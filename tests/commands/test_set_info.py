@@ -23,6 +23,7 @@ from conformance.client.protocol import (
 )
 from conformance.client.session import File, Tree
 from smbserver.nt import status
+from tests.cachers import RH, Cacher, R
 from tests.harness import World
 
 WRITE_THROUGH, SEQUENTIAL, NO_BUFFERING, ALERT, NONALERT = 0x2, 0x4, 0x8, 0x10, 0x20
@@ -162,6 +163,24 @@ def test_rename(world: World, tree: Tree, file: File) -> None:
 def test_names_nothing_is_renamed_to(file: File, name: str, expected: int) -> None:
     assert change(file, 10, queries.rename_data(name)) == expected
     assert file.query(INFO_FILE, 9)[4:].decode("utf-16-le") == "\\file"
+
+
+@pytest.mark.parametrize(
+    ("level", "data"),
+    [(10, queries.rename_data("moved")), (13, b"\1"), (64, b"\1\0\0\0")],
+    ids=["rename", "delete", "delete, the newer class"],
+)
+def test_what_waits_for_a_break_does_nothing_to_a_closed_file(
+    world: World, tree: Tree, level: int, data: bytes
+) -> None:
+    file, caching = tree.open("file", access=GENERIC_ALL, disposition=OPEN_IF), Cacher(world)
+    caching.open("file", lease=1, wanted=RH, access=GENERIC_READ)
+    message = tree.submit(queries.set_info(file.file_id, INFO_FILE, level, data))
+    file.close()
+    assert caching.answer_lease(1, R) == status.SUCCESS
+    assert tree.session.connection.wait(message).status == status.FILE_CLOSED
+    caching.connection.close()
+    assert sorted(each.name for each in world.data.iterdir()) == ["file"]
 
 
 def test_rename_over_another(world: World, tree: Tree, file: File) -> None:
