@@ -1,6 +1,7 @@
 """Fuzzing guided by coverage, with atheris where it is installed."""
 
 import importlib
+import shlex
 import sys
 from collections.abc import Callable
 
@@ -13,6 +14,7 @@ def fuzz(arguments: list[str], once: Callable[[bytes], object]) -> int:
         print("atheris is not installed: pip install atheris", file=sys.stderr)
         return 1
     atheris.instrument_all()
-    atheris.Setup(arguments, once)
+    again = f"{shlex.quote(sys.executable)} {arguments[0]}"  # libFuzzer calls it by a shell, for -merge and -jobs
+    atheris.Setup([again, *arguments[1:]], once)
     atheris.Fuzz()
     return 0

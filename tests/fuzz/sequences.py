@@ -1,12 +1,14 @@
 """Bytes as a sequence of requests of two logged-on clients, and what must hold behind any: no bug, nothing left.
 
 `python tests/fuzz/sequences.py [atheris options] [CORPUS]` goes on with coverage guidance where atheris is installed.
+`-merge=1 NEW OLD` leaves one sequence for each thing that OLD's do, and `--keep NEW` writes these to KEPT.
 A sequence opens, queries, sets, locks, renames and deletes, with right and wrong values, while time passes and a local
 program changes the same files. A request that raises what is no status of its own is logged as our bug, and found so.
 """
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import logging
 import shutil
@@ -68,6 +70,7 @@ CODES: Final = sorted(value for name, value in vars(ioctl).items() if name.start
 PAUSES: Final = (0.1, 1.0, 36.0)  # a look at what is cached, and more than a break waits
 NO_FILE: Final = b"\xff" * 16
 STEPS_MOST: Final = 14
+KEPT: Final = Path(__file__).with_name("sequences.txt")  # a line for each sequence, in base64
 # What the client of the tests makes of a wrong answer, or of none.
 NOT_THE_SERVERS: Final = (ProtocolFailure, NoAnswer, struct.error, ValueError, OverflowError)
 
@@ -269,8 +272,23 @@ STEPS: Final[tuple[Step | None, ...]] = (
 )
 
 
+def kept() -> list[bytes]:
+    """The sequences in KEPT."""
+    return [base64.b64decode(line) for line in KEPT.read_text().split()]
+
+
+def keep(folder: Path) -> None:
+    """Add the files of a folder to KEPT; the shortest come first."""
+    found = {*kept(), *(file.read_bytes() for file in folder.iterdir())}
+    ordered = sorted(found, key=lambda each: (len(each), each))
+    KEPT.write_text("".join(base64.b64encode(each).decode() + "\n" for each in ordered))
+
+
 def main(arguments: list[str]) -> int:
     """Play until something breaks or the options say so."""
+    if arguments[1:2] == ["--keep"]:
+        keep(Path(arguments[2]))
+        return 0
     base = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
 
     def once(data: bytes) -> None:

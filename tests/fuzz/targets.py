@@ -161,7 +161,7 @@ def main(arguments: list[str]) -> int:
     if len(arguments) < 2 or arguments[1] not in TARGETS:
         print("\n".join(sorted(TARGETS)))
         return 2
-    return fuzz([arguments[0], *arguments[2:]], TARGETS[arguments[1]].__call__)
+    return fuzz([f"{arguments[0]} {arguments[1]}", *arguments[2:]], TARGETS[arguments[1]].__call__)
 
 
 if __name__ == "__main__":

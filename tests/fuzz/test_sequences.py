@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from smbserver.objects.open import Open
 from tests.conftest import MEMORY_FOLDER
-from tests.fuzz.sequences import STEPS_MOST, Choices, play
+from tests.fuzz.sequences import STEPS_MOST, Choices, kept, play
 
 SEQUENCES = 40
+PARTS = 8
 
 
 def played(data: bytes) -> None:
@@ -27,6 +28,13 @@ def played(data: bytes) -> None:
 @settings(max_examples=150, deadline=None)
 def test_any_sequence_ends_well(data: bytes) -> None:
     played(data)
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_what_the_fuzzer_has_kept_ends_well(part: int) -> None:
+    """One for each thing that it got the server to do, and those that broke it once."""
+    for data in kept()[part::PARTS]:
+        played(data)
 
 
 def test_the_sequences_are_not_all_refused(monkeypatch: pytest.MonkeyPatch) -> None:
