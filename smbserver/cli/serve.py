@@ -88,7 +88,7 @@ def _build_notes() -> list[str]:
     if current.is_outdated():
         return [f"not compiled: the build there is was made of other sources (again: {build_command()})"]
     if is_worth_a_word():
-        return [f"a fifth less CPU for small requests: {build_command()} (once, some minutes)"]
+        return [f"a fifth to a third less CPU for small requests: {build_command()} (once, some minutes)"]
     return []
 
 
