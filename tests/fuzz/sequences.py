@@ -2,8 +2,9 @@
 
 `python tests/fuzz/sequences.py [atheris options] [CORPUS]` goes on with coverage guidance where atheris is installed.
 `-merge=1 NEW OLD` leaves one sequence for each thing that OLD's do, and `--keep NEW` writes these to KEPT.
-A sequence opens, queries, sets, locks, renames and deletes, with right and wrong values, while time passes and a local
-program changes the same files. A request that raises what is no status of its own is logged as our bug, and found so.
+A sequence opens, queries, sets, locks, renames and deletes, with right and wrong values, one in a frame or some,
+while time passes, clients go and come back, and a local program changes the same files. A request that raises what is
+no status of its own is logged as our bug, and found so.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ RENAMES: Final = (10, 11, 65, 72)  # FileRenameInformation, FileLinkInformation,
 CODES: Final = sorted(value for name, value in vars(ioctl).items() if name.startswith("FSCTL_"))
 PAUSES: Final = (0.1, 1.0, 36.0)  # a look at what is cached, and more than a break waits
 NO_FILE: Final = b"\xff" * 16
-STEPS_MOST: Final = 14
+STEPS_MOST: Final = 25
 KEPT: Final = Path(__file__).with_name("sequences.txt")  # a line for each sequence, in base64
 # What the client of the tests makes of a wrong answer, or of none.
 NOT_THE_SERVERS: Final = (ProtocolFailure, NoAnswer, struct.error, ValueError, OverflowError)
@@ -143,22 +144,45 @@ def play(data: bytes, folder: Path) -> None:
     assert not bugs.found, bugs.found[0]
 
 
-def _step(choices: Choices, world: World, trees: Sequence[Tree], opens: list[bytes]) -> None:
-    tree, file_id, step = choices.pick(trees), choices.pick(opens), choices.pick(STEPS)
+def _step(choices: Choices, world: World, trees: list[Tree], opens: list[bytes]) -> None:
+    which = choices.number(len(trees) - 1)
+    tree, file_id, step = trees[which], choices.pick(opens), choices.pick(STEPS)
     if step is None:
-        _elsewhere(choices, world)
+        if choices.number(5) == 0:
+            _come_back(choices, world, trees, which)
+        else:
+            _elsewhere(choices, world)
         return
-    request = step(choices, file_id)
+    related = choices.number(3) != 0
+    requests = [step(choices, file_id)]
+    for _ in range(max(0, choices.number(4) - 1)):  # in the same frame
+        following = choices.pick(REQUESTS)
+        requests.append(following(choices, NO_FILE if choices.number(3) else choices.pick(opens)))
     connection = tree.session.connection
     with contextlib.suppress(ConnectionEnded, *NOT_THE_SERVERS):
-        number = tree.submit(request)
+        numbers = connection.submit_compound([tree.request(each) for each in requests], related=related)
         world.runtime.run_offloaded()
         frames = frames_of(connection)
         while frames.buffered():
             connection.pump()
-        reply = connection.replies.pop(number, None)
-        if reply is not None and reply.status == 0 and request.command == CREATE:
-            opens.append(commands.decode_create(reply).file_id)
+        for number, request in zip(numbers, requests, strict=True):
+            reply = connection.replies.pop(number, None)
+            if reply is not None and reply.status == 0 and request.command == CREATE:
+                opens.append(commands.decode_create(reply).file_id)
+
+
+def _come_back(choices: Choices, world: World, trees: list[Tree], which: int) -> None:
+    """A client gives its tree back, or its line is cut, or neither; then it is there on a new connection."""
+    session = trees[which].session
+    with contextlib.suppress(ConnectionEnded, *NOT_THE_SERVERS):
+        if choices.number(1):
+            trees[which].submit(commands.tree_disconnect())
+            world.runtime.run_offloaded()
+    if choices.number(1):
+        session.connection.close()
+        if choices.number(1):
+            world.runtime.advance(PAUSES[0])
+    trees[which] = world.tree(options=session.options)
 
 
 def _elsewhere(choices: Choices, world: World) -> None:
@@ -270,6 +294,7 @@ STEPS: Final[tuple[Step | None, ...]] = (
     _damaged,
     *[None] * 2,
 )
+REQUESTS: Final = tuple(step for step in STEPS if step is not None)
 
 
 def kept() -> list[bytes]:
